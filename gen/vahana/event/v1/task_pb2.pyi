@@ -51,7 +51,7 @@ class _TriggerRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TriggerRu
     TRIGGER_RULE_UNSPECIFIED: _TriggerRule.ValueType  # 0
     """Not set."""
     TRIGGER_RULE_ALL_SUCCESS: _TriggerRule.ValueType  # 1
-    """Runs when all dependencies completed; skipped as soon as one did not."""
+    """Runs when all dependencies ended and each completed; else skipped."""
     TRIGGER_RULE_ALL_DONE: _TriggerRule.ValueType  # 2
     """Runs when all dependencies ended, however."""
     TRIGGER_RULE_ONE_FAILED: _TriggerRule.ValueType  # 3
@@ -65,7 +65,7 @@ class TriggerRule(_TriggerRule, metaclass=_TriggerRuleEnumTypeWrapper):
 TRIGGER_RULE_UNSPECIFIED: TriggerRule.ValueType  # 0
 """Not set."""
 TRIGGER_RULE_ALL_SUCCESS: TriggerRule.ValueType  # 1
-"""Runs when all dependencies completed; skipped as soon as one did not."""
+"""Runs when all dependencies ended and each completed; else skipped."""
 TRIGGER_RULE_ALL_DONE: TriggerRule.ValueType  # 2
 """Runs when all dependencies ended, however."""
 TRIGGER_RULE_ONE_FAILED: TriggerRule.ValueType  # 3

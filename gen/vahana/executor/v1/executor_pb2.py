@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from vahana.event.v1 import state_pb2 as vahana_dot_event_dot_v1_dot_state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!vahana/executor/v1/executor.proto\x12\x12vahana.executor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xc6\x02\n\x05\x43laim\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\'\n\x04type\x18\x04 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12-\n\x05state\x18\x05 \x01(\x0e\x32\x1e.vahana.executor.v1.ClaimState\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\x12\x0e\n\x06holder\x18\x07 \x01(\t\x12\x35\n\x11lease_expire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63ompute_resource\x18\x0b \x01(\t\"N\n\x11ListClaimsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"X\n\x12ListClaimsResponse\x12)\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x19.vahana.executor.v1.Claim\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8c\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43LAIM_STATE_ACCEPTED\x10\x01\x12\x17\n\x13\x43LAIM_STATE_CLAIMED\x10\x02\x12\x17\n\x13\x43LAIM_STATE_WATCHED\x10\x03\x12\x15\n\x11\x43LAIM_STATE_ENDED\x10\x04\x32n\n\x0f\x45xecutorService\x12[\n\nListClaims\x12%.vahana.executor.v1.ListClaimsRequest\x1a&.vahana.executor.v1.ListClaimsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!vahana/executor/v1/executor.proto\x12\x12vahana.executor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xc6\x02\n\x05\x43laim\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\'\n\x04type\x18\x04 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12-\n\x05state\x18\x05 \x01(\x0e\x32\x1e.vahana.executor.v1.ClaimState\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\x12\x0e\n\x06holder\x18\x07 \x01(\t\x12\x35\n\x11lease_expire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63ompute_resource\x18\x0b \x01(\t\"X\n\x11ListClaimsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"X\n\x12ListClaimsResponse\x12)\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x19.vahana.executor.v1.Claim\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8c\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43LAIM_STATE_ACCEPTED\x10\x01\x12\x17\n\x13\x43LAIM_STATE_CLAIMED\x10\x02\x12\x17\n\x13\x43LAIM_STATE_WATCHED\x10\x03\x12\x15\n\x11\x43LAIM_STATE_ENDED\x10\x04\x32n\n\x0f\x45xecutorService\x12[\n\nListClaims\x12%.vahana.executor.v1.ListClaimsRequest\x1a&.vahana.executor.v1.ListClaimsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_CLAIMSTATE']._serialized_start=648
-  _globals['_CLAIMSTATE']._serialized_end=788
+  _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\017r\r\030\350\0072\010^[!-~]*$'
+  _globals['_CLAIMSTATE']._serialized_start=658
+  _globals['_CLAIMSTATE']._serialized_end=798
   _globals['_CLAIM']._serialized_start=149
   _globals['_CLAIM']._serialized_end=475
   _globals['_LISTCLAIMSREQUEST']._serialized_start=477
-  _globals['_LISTCLAIMSREQUEST']._serialized_end=555
-  _globals['_LISTCLAIMSRESPONSE']._serialized_start=557
-  _globals['_LISTCLAIMSRESPONSE']._serialized_end=645
-  _globals['_EXECUTORSERVICE']._serialized_start=790
-  _globals['_EXECUTORSERVICE']._serialized_end=900
+  _globals['_LISTCLAIMSREQUEST']._serialized_end=565
+  _globals['_LISTCLAIMSRESPONSE']._serialized_start=567
+  _globals['_LISTCLAIMSRESPONSE']._serialized_end=655
+  _globals['_EXECUTORSERVICE']._serialized_start=800
+  _globals['_EXECUTORSERVICE']._serialized_end=910
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ from vahana.event.v1 import task_pb2 as vahana_dot_event_dot_v1_dot_task__pb2
 from vahana.experiment.v1 import data_pb2 as vahana_dot_experiment_dot_v1_dot_data__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vahana/experiment/v1/process.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1bvahana/event/v1/event.proto\x1a\x1avahana/event/v1/task.proto\x1a\x1fvahana/experiment/v1/data.proto\"/\n\x0eGetPlanRequest\x12\x1d\n\nprocess_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"`\n\nPlanHeader\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\'\n\x06target\x18\x03 \x01(\x0b\x32\x17.vahana.event.v1.Target\"p\n\x0fGetPlanResponse\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32 .vahana.experiment.v1.PlanHeader\x12+\n\x05tasks\x18\x02 \x03(\x0b\x32\x1c.vahana.event.v1.PlannedTask\"L\n\x14PersistEventsRequest\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.vahana.event.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"L\n\x15PersistEventsResponse\x12\x10\n\x08recorded\x18\x01 \x01(\r\x12\x10\n\x08repeated\x18\x02 \x01(\r\x12\x0f\n\x07unknown\x18\x03 \x01(\r\"H\n\x0fReadFileRequest\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"!\n\x10ReadFileResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"r\n\x10WriteFileRequest\x12\x1a\n\x05\x63hunk\x18\x01 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x12\x33\n\x07trailer\x18\x02 \x01(\x0b\x32 .vahana.experiment.v1.FileHeaderH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"1\n\x11WriteFileResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\x32\x91\x03\n\x0eProcessService\x12X\n\x07GetPlan\x12$.vahana.experiment.v1.GetPlanRequest\x1a%.vahana.experiment.v1.GetPlanResponse0\x01\x12h\n\rPersistEvents\x12*.vahana.experiment.v1.PersistEventsRequest\x1a+.vahana.experiment.v1.PersistEventsResponse\x12[\n\x08ReadFile\x12%.vahana.experiment.v1.ReadFileRequest\x1a&.vahana.experiment.v1.ReadFileResponse0\x01\x12^\n\tWriteFile\x12&.vahana.experiment.v1.WriteFileRequest\x1a\'.vahana.experiment.v1.WriteFileResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vahana/experiment/v1/process.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1bvahana/event/v1/event.proto\x1a\x1avahana/event/v1/task.proto\x1a\x1fvahana/experiment/v1/data.proto\"9\n\x0eGetPlanRequest\x12\'\n\nprocess_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\"`\n\nPlanHeader\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\'\n\x06target\x18\x03 \x01(\x0b\x32\x17.vahana.event.v1.Target\"p\n\x0fGetPlanResponse\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32 .vahana.experiment.v1.PlanHeader\x12+\n\x05tasks\x18\x02 \x03(\x0b\x32\x1c.vahana.event.v1.PlannedTask\"L\n\x14PersistEventsRequest\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.vahana.event.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"L\n\x15PersistEventsResponse\x12\x10\n\x08recorded\x18\x01 \x01(\r\x12\x10\n\x08repeated\x18\x02 \x01(\r\x12\x0f\n\x07unknown\x18\x03 \x01(\r\"H\n\x0fReadFileRequest\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"!\n\x10ReadFileResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"r\n\x10WriteFileRequest\x12\x1a\n\x05\x63hunk\x18\x01 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x12\x33\n\x07trailer\x18\x02 \x01(\x0b\x32 .vahana.experiment.v1.FileHeaderH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"1\n\x11WriteFileResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\x32\x91\x03\n\x0eProcessService\x12X\n\x07GetPlan\x12$.vahana.experiment.v1.GetPlanRequest\x1a%.vahana.experiment.v1.GetPlanResponse0\x01\x12h\n\rPersistEvents\x12*.vahana.experiment.v1.PersistEventsRequest\x1a+.vahana.experiment.v1.PersistEventsResponse\x12[\n\x08ReadFile\x12%.vahana.experiment.v1.ReadFileRequest\x1a&.vahana.experiment.v1.ReadFileResponse0\x01\x12^\n\tWriteFile\x12&.vahana.experiment.v1.WriteFileRequest\x1a\'.vahana.experiment.v1.WriteFileResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vahana.experiment.v1.proces
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETPLANREQUEST'].fields_by_name['process_id']._loaded_options = None
-  _globals['_GETPLANREQUEST'].fields_by_name['process_id']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_GETPLANREQUEST'].fields_by_name['process_id']._serialized_options = b'\272H\020r\016\020\001\030d2\010^[!-~]*$'
   _globals['_PERSISTEVENTSREQUEST'].fields_by_name['events']._loaded_options = None
   _globals['_PERSISTEVENTSREQUEST'].fields_by_name['events']._serialized_options = b'\272H\006\222\001\003\020\350\007'
   _globals['_READFILEREQUEST'].fields_by_name['sha256']._loaded_options = None
@@ -46,23 +46,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEFILEREQUEST'].fields_by_name['chunk']._loaded_options = None
   _globals['_WRITEFILEREQUEST'].fields_by_name['chunk']._serialized_options = b'\272H\006z\004\030\200\200@'
   _globals['_GETPLANREQUEST']._serialized_start=179
-  _globals['_GETPLANREQUEST']._serialized_end=226
-  _globals['_PLANHEADER']._serialized_start=228
-  _globals['_PLANHEADER']._serialized_end=324
-  _globals['_GETPLANRESPONSE']._serialized_start=326
-  _globals['_GETPLANRESPONSE']._serialized_end=438
-  _globals['_PERSISTEVENTSREQUEST']._serialized_start=440
-  _globals['_PERSISTEVENTSREQUEST']._serialized_end=516
-  _globals['_PERSISTEVENTSRESPONSE']._serialized_start=518
-  _globals['_PERSISTEVENTSRESPONSE']._serialized_end=594
-  _globals['_READFILEREQUEST']._serialized_start=596
-  _globals['_READFILEREQUEST']._serialized_end=668
-  _globals['_READFILERESPONSE']._serialized_start=670
-  _globals['_READFILERESPONSE']._serialized_end=703
-  _globals['_WRITEFILEREQUEST']._serialized_start=705
-  _globals['_WRITEFILEREQUEST']._serialized_end=819
-  _globals['_WRITEFILERESPONSE']._serialized_start=821
-  _globals['_WRITEFILERESPONSE']._serialized_end=870
-  _globals['_PROCESSSERVICE']._serialized_start=873
-  _globals['_PROCESSSERVICE']._serialized_end=1274
+  _globals['_GETPLANREQUEST']._serialized_end=236
+  _globals['_PLANHEADER']._serialized_start=238
+  _globals['_PLANHEADER']._serialized_end=334
+  _globals['_GETPLANRESPONSE']._serialized_start=336
+  _globals['_GETPLANRESPONSE']._serialized_end=448
+  _globals['_PERSISTEVENTSREQUEST']._serialized_start=450
+  _globals['_PERSISTEVENTSREQUEST']._serialized_end=526
+  _globals['_PERSISTEVENTSRESPONSE']._serialized_start=528
+  _globals['_PERSISTEVENTSRESPONSE']._serialized_end=604
+  _globals['_READFILEREQUEST']._serialized_start=606
+  _globals['_READFILEREQUEST']._serialized_end=678
+  _globals['_READFILERESPONSE']._serialized_start=680
+  _globals['_READFILERESPONSE']._serialized_end=713
+  _globals['_WRITEFILEREQUEST']._serialized_start=715
+  _globals['_WRITEFILEREQUEST']._serialized_end=829
+  _globals['_WRITEFILERESPONSE']._serialized_start=831
+  _globals['_WRITEFILERESPONSE']._serialized_end=880
+  _globals['_PROCESSSERVICE']._serialized_start=883
+  _globals['_PROCESSSERVICE']._serialized_end=1284
 # @@protoc_insertion_point(module_scope)

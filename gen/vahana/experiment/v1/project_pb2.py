@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vahana/experiment/v1/project.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x01\n\x07Project\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12\x1d\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\r\n\x05owner\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"k\n\x14\x43reateProjectRequest\x12\x36\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.ProjectB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"G\n\x15\x43reateProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\",\n\x11GetProjectRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\"D\n\x12GetProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"P\n\x13ListProjectsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"`\n\x14ListProjectsResponse\x12/\n\x08projects\x18\x01 \x03(\x0b\x32\x1d.vahana.experiment.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc2\x02\n\x0eProjectService\x12h\n\rCreateProject\x12*.vahana.experiment.v1.CreateProjectRequest\x1a+.vahana.experiment.v1.CreateProjectResponse\x12_\n\nGetProject\x12\'.vahana.experiment.v1.GetProjectRequest\x1a(.vahana.experiment.v1.GetProjectResponse\x12\x65\n\x0cListProjects\x12).vahana.experiment.v1.ListProjectsRequest\x1a*.vahana.experiment.v1.ListProjectsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vahana/experiment/v1/project.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n\x07Project\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\r\n\x05owner\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x14\x43reateProjectRequest\x12\x36\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.ProjectB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"G\n\x15\x43reateProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"6\n\x11GetProjectRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"D\n\x12GetProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"Z\n\x13ListProjectsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"`\n\x14ListProjectsResponse\x12/\n\x08projects\x18\x01 \x03(\x0b\x32\x1d.vahana.experiment.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc2\x02\n\x0eProjectService\x12h\n\rCreateProject\x12*.vahana.experiment.v1.CreateProjectRequest\x1a+.vahana.experiment.v1.CreateProjectResponse\x12_\n\nGetProject\x12\'.vahana.experiment.v1.GetProjectRequest\x1a(.vahana.experiment.v1.GetProjectResponse\x12\x65\n\x0cListProjects\x12).vahana.experiment.v1.ListProjectsRequest\x1a*.vahana.experiment.v1.ListProjectsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,31 +36,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROJECT'].fields_by_name['name']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['name']._serialized_options = b'\272H%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
   _globals['_PROJECT'].fields_by_name['description']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_PROJECT'].fields_by_name['description']._serialized_options = b'\272H\021r\017\030\350\0072\n^[^\\x00]*$'
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['project']._loaded_options = None
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['project']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CREATEPROJECTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATEPROJECTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
   _globals['_GETPROJECTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETPROJECTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030?'
+  _globals['_GETPROJECTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\017r\r\030\350\0072\010^[!-~]*$'
   _globals['_PROJECT']._serialized_start=123
-  _globals['_PROJECT']._serialized_end=283
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=285
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=392
-  _globals['_CREATEPROJECTRESPONSE']._serialized_start=394
-  _globals['_CREATEPROJECTRESPONSE']._serialized_end=465
-  _globals['_GETPROJECTREQUEST']._serialized_start=467
-  _globals['_GETPROJECTREQUEST']._serialized_end=511
-  _globals['_GETPROJECTRESPONSE']._serialized_start=513
-  _globals['_GETPROJECTRESPONSE']._serialized_end=581
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=583
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=663
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=665
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=761
-  _globals['_PROJECTSERVICE']._serialized_start=764
-  _globals['_PROJECTSERVICE']._serialized_end=1086
+  _globals['_PROJECT']._serialized_end=295
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=297
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=414
+  _globals['_CREATEPROJECTRESPONSE']._serialized_start=416
+  _globals['_CREATEPROJECTRESPONSE']._serialized_end=487
+  _globals['_GETPROJECTREQUEST']._serialized_start=489
+  _globals['_GETPROJECTREQUEST']._serialized_end=543
+  _globals['_GETPROJECTRESPONSE']._serialized_start=545
+  _globals['_GETPROJECTRESPONSE']._serialized_end=613
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=615
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=705
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=707
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=803
+  _globals['_PROJECTSERVICE']._serialized_start=806
+  _globals['_PROJECTSERVICE']._serialized_end=1128
 # @@protoc_insertion_point(module_scope)

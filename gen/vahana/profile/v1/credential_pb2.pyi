@@ -37,7 +37,7 @@ class Credential(_message.Message):
     name: _builtins.str
     """Its name within the tenant."""
     public_key: _builtins.str
-    """"ssh-ed25519 AAAA… vahana", to be put into authorized_keys."""
+    """"ssh-ed25519 AAAA… vahana:name", to be put into authorized_keys."""
     fingerprint: _builtins.str
     """The fingerprint ssh-keygen prints: "SHA256:…"."""
     owner: _builtins.str
@@ -79,9 +79,11 @@ class CreateCredentialRequest(_message.Message):
     PRIVATE_KEY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name within the tenant."""
+    """Its name within the tenant; not one that begins like an id, with "cred-"."""
     private_key: _builtins.str
-    """An unencrypted private key in OpenSSH or PEM form; empty to have a pair generated."""
+    """An unencrypted private key in OpenSSH or PEM form: Ed25519, ECDSA on a NIST curve, or RSA of 2048 bits and more.
+    Empty to have an Ed25519 pair generated.
+    """
     request_id: _builtins.str
     """Chosen by the client; a repeat returns the first answer."""
     def __init__(
@@ -234,6 +236,7 @@ class SignSshChallengeRequest(_message.Message):
     CHALLENGE_FIELD_NUMBER: _builtins.int
     ALGORITHM_FIELD_NUMBER: _builtins.int
     PROCESS_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
     credential_id: _builtins.str
     """Which key signs."""
     login: _builtins.str
@@ -244,6 +247,8 @@ class SignSshChallengeRequest(_message.Message):
     """For RSA keys "rsa-sha2-256" or "rsa-sha2-512"; empty for others."""
     process_id: _builtins.str
     """Recorded in the audit: the process on whose behalf."""
+    host: _builtins.str
+    """Recorded in the audit: the host logged in to, as "address:port" or by the compute resource's name."""
     def __init__(
         self,
         *,
@@ -252,10 +257,11 @@ class SignSshChallengeRequest(_message.Message):
         challenge: _builtins.bytes = ...,
         algorithm: _builtins.str = ...,
         process_id: _builtins.str = ...,
+        host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "challenge", b"challenge", "credential_id", b"credential_id", "login", b"login", "process_id", b"process_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "challenge", b"challenge", "credential_id", b"credential_id", "host", b"host", "login", b"login", "process_id", b"process_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evahana/profile/v1/tenant.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x13\x43reateTenantRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"A\n\x14\x43reateTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\")\n\x10GetTenantRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18?\">\n\x11GetTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"O\n\x12ListTenantsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x13ListTenantsResponse\x12*\n\x07tenants\x18\x01 \x03(\x0b\x32\x19.vahana.profile.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa6\x02\n\rTenantService\x12_\n\x0c\x43reateTenant\x12&.vahana.profile.v1.CreateTenantRequest\x1a\'.vahana.profile.v1.CreateTenantResponse\x12V\n\tGetTenant\x12#.vahana.profile.v1.GetTenantRequest\x1a$.vahana.profile.v1.GetTenantResponse\x12\\\n\x0bListTenants\x12%.vahana.profile.v1.ListTenantsRequest\x1a&.vahana.profile.v1.ListTenantsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evahana/profile/v1/tenant.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\x13\x43reateTenantRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12%\n\nrequest_id\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"A\n\x14\x43reateTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"3\n\x10GetTenantRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\">\n\x11GetTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"O\n\x12ListTenantsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x13ListTenantsResponse\x12*\n\x07tenants\x18\x01 \x03(\x0b\x32\x19.vahana.profile.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa6\x02\n\rTenantService\x12_\n\x0c\x43reateTenant\x12&.vahana.profile.v1.CreateTenantRequest\x1a\'.vahana.profile.v1.CreateTenantResponse\x12V\n\tGetTenant\x12#.vahana.profile.v1.GetTenantRequest\x1a$.vahana.profile.v1.GetTenantResponse\x12\\\n\x0bListTenants\x12%.vahana.profile.v1.ListTenantsRequest\x1a&.vahana.profile.v1.ListTenantsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,29 +36,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETENANTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATETENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{0,62}$'
   _globals['_CREATETENANTREQUEST'].fields_by_name['display_name']._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_CREATETENANTREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
   _globals['_CREATETENANTREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETENANTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
   _globals['_GETTENANTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETTENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_GETTENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\016r\014\030?2\010^[!-~]*$'
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_TENANT']._serialized_start=115
   _globals['_TENANT']._serialized_end=208
-  _globals['_CREATETENANTREQUEST']._serialized_start=210
-  _globals['_CREATETENANTREQUEST']._serialized_end=337
-  _globals['_CREATETENANTRESPONSE']._serialized_start=339
-  _globals['_CREATETENANTRESPONSE']._serialized_end=404
-  _globals['_GETTENANTREQUEST']._serialized_start=406
-  _globals['_GETTENANTREQUEST']._serialized_end=447
-  _globals['_GETTENANTRESPONSE']._serialized_start=449
-  _globals['_GETTENANTRESPONSE']._serialized_end=511
-  _globals['_LISTTENANTSREQUEST']._serialized_start=513
-  _globals['_LISTTENANTSREQUEST']._serialized_end=592
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=594
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=684
-  _globals['_TENANTSERVICE']._serialized_start=687
-  _globals['_TENANTSERVICE']._serialized_end=981
+  _globals['_CREATETENANTREQUEST']._serialized_start=211
+  _globals['_CREATETENANTREQUEST']._serialized_end=360
+  _globals['_CREATETENANTRESPONSE']._serialized_start=362
+  _globals['_CREATETENANTRESPONSE']._serialized_end=427
+  _globals['_GETTENANTREQUEST']._serialized_start=429
+  _globals['_GETTENANTREQUEST']._serialized_end=480
+  _globals['_GETTENANTRESPONSE']._serialized_start=482
+  _globals['_GETTENANTRESPONSE']._serialized_end=544
+  _globals['_LISTTENANTSREQUEST']._serialized_start=546
+  _globals['_LISTTENANTSREQUEST']._serialized_end=625
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=627
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=717
+  _globals['_TENANTSERVICE']._serialized_start=720
+  _globals['_TENANTSERVICE']._serialized_end=1014
 # @@protoc_insertion_point(module_scope)

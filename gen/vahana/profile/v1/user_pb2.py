@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvahana/profile/v1/user.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x11\x43reateUserRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x02`\x01\xd8\x01\x01\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\";\n\x12\x43reateUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"\'\n\x0eGetUserRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18?\"8\n\x0fGetUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"M\n\x10ListUsersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.vahana.profile.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x92\x02\n\x0bUserService\x12Y\n\nCreateUser\x12$.vahana.profile.v1.CreateUserRequest\x1a%.vahana.profile.v1.CreateUserResponse\x12P\n\x07GetUser\x12!.vahana.profile.v1.GetUserRequest\x1a\".vahana.profile.v1.GetUserResponse\x12V\n\tListUsers\x12#.vahana.profile.v1.ListUsersRequest\x1a$.vahana.profile.v1.ListUsersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvahana/profile/v1/user.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xba\x01\n\x11\x43reateUserRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x02`\x01\xd8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\";\n\x12\x43reateUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"1\n\x0eGetUserRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\"8\n\x0fGetUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"M\n\x10ListUsersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.vahana.profile.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x92\x02\n\x0bUserService\x12Y\n\nCreateUser\x12$.vahana.profile.v1.CreateUserRequest\x1a%.vahana.profile.v1.CreateUserResponse\x12P\n\x07GetUser\x12!.vahana.profile.v1.GetUserRequest\x1a\".vahana.profile.v1.GetUserResponse\x12V\n\tListUsers\x12#.vahana.profile.v1.ListUsersRequest\x1a$.vahana.profile.v1.ListUsersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEUSERREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['name']._serialized_options = b'\272H&r$2\"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$'
   _globals['_CREATEUSERREQUEST'].fields_by_name['display_name']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_CREATEUSERREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
   _globals['_CREATEUSERREQUEST'].fields_by_name['email']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\002`\001\330\001\001'
   _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
   _globals['_GETUSERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETUSERREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_GETUSERREQUEST'].fields_by_name['name']._serialized_options = b'\272H\016r\014\030?2\010^[!-~]*$'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -50,17 +50,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER']._serialized_start=113
   _globals['_USER']._serialized_end=219
   _globals['_CREATEUSERREQUEST']._serialized_start=222
-  _globals['_CREATEUSERREQUEST']._serialized_end=386
-  _globals['_CREATEUSERRESPONSE']._serialized_start=388
-  _globals['_CREATEUSERRESPONSE']._serialized_end=447
-  _globals['_GETUSERREQUEST']._serialized_start=449
-  _globals['_GETUSERREQUEST']._serialized_end=488
-  _globals['_GETUSERRESPONSE']._serialized_start=490
-  _globals['_GETUSERRESPONSE']._serialized_end=546
-  _globals['_LISTUSERSREQUEST']._serialized_start=548
-  _globals['_LISTUSERSREQUEST']._serialized_end=625
-  _globals['_LISTUSERSRESPONSE']._serialized_start=627
-  _globals['_LISTUSERSRESPONSE']._serialized_end=711
-  _globals['_USERSERVICE']._serialized_start=714
-  _globals['_USERSERVICE']._serialized_end=988
+  _globals['_CREATEUSERREQUEST']._serialized_end=408
+  _globals['_CREATEUSERRESPONSE']._serialized_start=410
+  _globals['_CREATEUSERRESPONSE']._serialized_end=469
+  _globals['_GETUSERREQUEST']._serialized_start=471
+  _globals['_GETUSERREQUEST']._serialized_end=520
+  _globals['_GETUSERRESPONSE']._serialized_start=522
+  _globals['_GETUSERRESPONSE']._serialized_end=578
+  _globals['_LISTUSERSREQUEST']._serialized_start=580
+  _globals['_LISTUSERSREQUEST']._serialized_end=657
+  _globals['_LISTUSERSRESPONSE']._serialized_start=659
+  _globals['_LISTUSERSRESPONSE']._serialized_end=743
+  _globals['_USERSERVICE']._serialized_start=746
+  _globals['_USERSERVICE']._serialized_end=1020
 # @@protoc_insertion_point(module_scope)

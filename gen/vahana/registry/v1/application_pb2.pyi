@@ -127,9 +127,11 @@ class ApplicationInput(_message.Message):
     type: Global___DataType.ValueType
     """Its type; not STDOUT or STDERR."""
     required: _builtins.bool
-    """Whether an experiment must give it."""
+    """Whether an experiment must give it. Such an input has no default: it would never be used."""
     default_value: _builtins.str
-    """Used where an experiment gives none."""
+    """Used where an experiment gives none: a value of the type, and one of the choices as it is written there. URI and
+    URI_COLLECTION have neither default nor choices.
+    """
     on_command_line: _builtins.bool
     """Whether it stands on the command line."""
     option: _builtins.str
@@ -176,7 +178,7 @@ class ApplicationOutput(_message.Message):
     ON_COMMAND_LINE_FIELD_NUMBER: _builtins.int
     OPTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name, unique among the outputs."""
+    """Its name, unique among the outputs. "stdout" and "stderr" are left to outputs of these types."""
     description: _builtins.str
     """What people should know of it."""
     type: Global___DataType.ValueType
@@ -184,7 +186,9 @@ class ApplicationOutput(_message.Message):
     required: _builtins.bool
     """Whether its absence fails the experiment."""
     file: _builtins.str
-    """For URI: the file's path relative to the job's work directory; for STDOUT and STDERR: the name to give the file."""
+    """For URI: the file's path relative to the job's work directory, without ".."; for STDOUT and STDERR: the name to give
+    the file. Unique among the outputs.
+    """
     on_command_line: _builtins.bool
     """For URI: whether the path is also written on the command line, after the inputs."""
     option: _builtins.str
@@ -241,7 +245,8 @@ Global___ApplicationInterface: _TypeAlias = ApplicationInterface  # noqa: Y015
 @_typing.final
 class ApplicationDeployment(_message.Message):
     """ApplicationDeployment is how a module runs on one compute resource. In the words of its commands and arguments,
-    "{inputs.NAME}" stands for an input's value (a file's path for URI) and "{{" for a brace; each word stays one word.
+    "{inputs.NAME}" stands for an input's value (a file's path for URI, the directory of its files for URI_COLLECTION), "{{"
+    and "}}" for a brace; each word stays one word.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

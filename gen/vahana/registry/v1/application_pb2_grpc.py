@@ -77,16 +77,17 @@ class ApplicationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateApplicationInterface(self, request, context):
-        """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, and with NOT_FOUND (NOT_FOUND)
-        where the module is unknown.
+        """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, with NOT_FOUND (NOT_FOUND) where
+        the module is unknown, and with RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateApplicationDeployment(self, request, context):
-        """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, and with NOT_FOUND
-        (NOT_FOUND) where the module or the compute resource is unknown.
+        """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
+        (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
+        the module has no interface yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,12 +40,13 @@ class ApplicationServiceStub:
     (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     CreateApplicationInterface: _grpc.UnaryUnaryMultiCallable[_application_pb2.CreateApplicationInterfaceRequest, _application_pb2.CreateApplicationInterfaceResponse]
-    """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, and with NOT_FOUND (NOT_FOUND)
-    where the module is unknown.
+    """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, with NOT_FOUND (NOT_FOUND) where
+    the module is unknown, and with RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB.
     """
     CreateApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.CreateApplicationDeploymentRequest, _application_pb2.CreateApplicationDeploymentResponse]
-    """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, and with NOT_FOUND
-    (NOT_FOUND) where the module or the compute resource is unknown.
+    """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
+    (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
+    the module has no interface yet.
     """
     GetApplication: _grpc.UnaryUnaryMultiCallable[_application_pb2.GetApplicationRequest, _application_pb2.GetApplicationResponse]
     """GetApplication returns a module with its interface and its deployments. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -64,12 +65,13 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     CreateApplicationInterface: _aio.UnaryUnaryMultiCallable[_application_pb2.CreateApplicationInterfaceRequest, _application_pb2.CreateApplicationInterfaceResponse]  # type: ignore[assignment]
-    """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, and with NOT_FOUND (NOT_FOUND)
-    where the module is unknown.
+    """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, with NOT_FOUND (NOT_FOUND) where
+    the module is unknown, and with RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB.
     """
     CreateApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.CreateApplicationDeploymentRequest, _application_pb2.CreateApplicationDeploymentResponse]  # type: ignore[assignment]
-    """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, and with NOT_FOUND
-    (NOT_FOUND) where the module or the compute resource is unknown.
+    """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
+    (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
+    the module has no interface yet.
     """
     GetApplication: _aio.UnaryUnaryMultiCallable[_application_pb2.GetApplicationRequest, _application_pb2.GetApplicationResponse]  # type: ignore[assignment]
     """GetApplication returns a module with its interface and its deployments. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -97,8 +99,8 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_pb2.CreateApplicationInterfaceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_pb2.CreateApplicationInterfaceResponse, _abc.Awaitable[_application_pb2.CreateApplicationInterfaceResponse]]:
-        """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, and with NOT_FOUND (NOT_FOUND)
-        where the module is unknown.
+        """CreateApplicationInterface gives a module its inputs and outputs. Fails as above, with NOT_FOUND (NOT_FOUND) where
+        the module is unknown, and with RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB.
         """
 
     @_abc_1.abstractmethod
@@ -107,8 +109,9 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_pb2.CreateApplicationDeploymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_pb2.CreateApplicationDeploymentResponse, _abc.Awaitable[_application_pb2.CreateApplicationDeploymentResponse]]:
-        """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, and with NOT_FOUND
-        (NOT_FOUND) where the module or the compute resource is unknown.
+        """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
+        (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
+        the module has no interface yet.
         """
 
     @_abc_1.abstractmethod

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from vahana.event.v1 import task_pb2 as vahana_dot_event_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/registry/v1/compute_resource.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1avahana/event/v1/task.proto\"c\n\nBatchQueue\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12\x1d\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"\xd5\x04\n\x0f\x43omputeResource\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12\x1d\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x19\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xa8\x01\x01\x12\x19\n\x04port\x18\x04 \x01(\rB\x0b\xbaH\x08*\x06\x18\xff\xff\x03(\x01\x12p\n\thost_keys\x18\x05 \x03(\tB]\xbaHZ\x92\x01W\x08\x01\x10\x14\"QrO\x18\x80 2J^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$\x12\x35\n\x05login\x18\x06 \x01(\tB&\xbaH#r!2\x1f^[A-Za-z_][A-Za-z0-9._-]{0,62}$\x12 \n\rcredential_id\x18\x07 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12/\n\x07scratch\x18\x08 \x01(\tB\x1e\xbaH\x1br\x19\x18\xe8\x07\x32\x14^/[^\\x00-\\x1f\\x7f]*$\x12<\n\x0bjob_manager\x18\t \x01(\x0e\x32\x1b.vahana.event.v1.JobManagerB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\x0c\x62\x61tch_queues\x18\n \x03(\x0b\x32\x1e.vahana.registry.v1.BatchQueueB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0c \x01(\x04\"\x82\x01\n\x1c\x43reateComputeResourceRequest\x12\x45\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResourceB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"^\n\x1d\x43reateComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"4\n\x19GetComputeResourceRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\"[\n\x1aGetComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"X\n\x1bListComputeResourcesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"w\n\x1cListComputeResourcesResponse\x12>\n\x11\x63ompute_resources\x18\x01 \x03(\x0b\x32#.vahana.registry.v1.ComputeResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x86\x03\n\x16\x43omputeResourceService\x12|\n\x15\x43reateComputeResource\x12\x30.vahana.registry.v1.CreateComputeResourceRequest\x1a\x31.vahana.registry.v1.CreateComputeResourceResponse\x12s\n\x12GetComputeResource\x12-.vahana.registry.v1.GetComputeResourceRequest\x1a..vahana.registry.v1.GetComputeResourceResponse\x12y\n\x14ListComputeResources\x12/.vahana.registry.v1.ListComputeResourcesRequest\x1a\x30.vahana.registry.v1.ListComputeResourcesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/registry/v1/compute_resource.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1avahana/event/v1/task.proto\"o\n\nBatchQueue\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\"\xeb\x04\n\x0f\x43omputeResource\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x19\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xa8\x01\x01\x12\x19\n\x04port\x18\x04 \x01(\rB\x0b\xbaH\x08*\x06\x18\xff\xff\x03(\x01\x12p\n\thost_keys\x18\x05 \x03(\tB]\xbaHZ\x92\x01W\x08\x01\x10\x14\"QrO\x18\x80 2J^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$\x12\x35\n\x05login\x18\x06 \x01(\tB&\xbaH#r!2\x1f^[A-Za-z_][A-Za-z0-9._-]{0,62}$\x12*\n\rcredential_id\x18\x07 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\x12/\n\x07scratch\x18\x08 \x01(\tB\x1e\xbaH\x1br\x19\x18\xe8\x07\x32\x14^/[^\\x00-\\x1f\\x7f]*$\x12<\n\x0bjob_manager\x18\t \x01(\x0e\x32\x1b.vahana.event.v1.JobManagerB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\x0c\x62\x61tch_queues\x18\n \x03(\x0b\x32\x1e.vahana.registry.v1.BatchQueueB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0c \x01(\x04\"\x8c\x01\n\x1c\x43reateComputeResourceRequest\x12\x45\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResourceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"^\n\x1d\x43reateComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\">\n\x19GetComputeResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"[\n\x1aGetComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"X\n\x1bListComputeResourcesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"w\n\x1cListComputeResourcesResponse\x12>\n\x11\x63ompute_resources\x18\x01 \x03(\x0b\x32#.vahana.registry.v1.ComputeResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x86\x03\n\x16\x43omputeResourceService\x12|\n\x15\x43reateComputeResource\x12\x30.vahana.registry.v1.CreateComputeResourceRequest\x1a\x31.vahana.registry.v1.CreateComputeResourceResponse\x12s\n\x12GetComputeResource\x12-.vahana.registry.v1.GetComputeResourceRequest\x1a..vahana.registry.v1.GetComputeResourceResponse\x12y\n\x14ListComputeResources\x12/.vahana.registry.v1.ListComputeResourcesRequest\x1a\x30.vahana.registry.v1.ListComputeResourcesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHQUEUE'].fields_by_name['name']._loaded_options = None
   _globals['_BATCHQUEUE'].fields_by_name['name']._serialized_options = b'\272H%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
   _globals['_BATCHQUEUE'].fields_by_name['description']._loaded_options = None
-  _globals['_BATCHQUEUE'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_BATCHQUEUE'].fields_by_name['description']._serialized_options = b'\272H\021r\017\030\350\0072\n^[^\\x00]*$'
   _globals['_COMPUTERESOURCE'].fields_by_name['name']._loaded_options = None
   _globals['_COMPUTERESOURCE'].fields_by_name['name']._serialized_options = b'\272H\036r\0342\032^[a-z0-9][a-z0-9.-]{0,62}$'
   _globals['_COMPUTERESOURCE'].fields_by_name['description']._loaded_options = None
-  _globals['_COMPUTERESOURCE'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_COMPUTERESOURCE'].fields_by_name['description']._serialized_options = b'\272H\021r\017\030\350\0072\n^[^\\x00]*$'
   _globals['_COMPUTERESOURCE'].fields_by_name['address']._loaded_options = None
   _globals['_COMPUTERESOURCE'].fields_by_name['address']._serialized_options = b'\272H\005r\003\250\001\001'
   _globals['_COMPUTERESOURCE'].fields_by_name['port']._loaded_options = None
@@ -51,7 +51,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPUTERESOURCE'].fields_by_name['login']._loaded_options = None
   _globals['_COMPUTERESOURCE'].fields_by_name['login']._serialized_options = b'\272H#r!2\037^[A-Za-z_][A-Za-z0-9._-]{0,62}$'
   _globals['_COMPUTERESOURCE'].fields_by_name['credential_id']._loaded_options = None
-  _globals['_COMPUTERESOURCE'].fields_by_name['credential_id']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_COMPUTERESOURCE'].fields_by_name['credential_id']._serialized_options = b'\272H\020r\016\020\001\030d2\010^[!-~]*$'
   _globals['_COMPUTERESOURCE'].fields_by_name['scratch']._loaded_options = None
   _globals['_COMPUTERESOURCE'].fields_by_name['scratch']._serialized_options = b'\272H\033r\031\030\350\0072\024^/[^\\x00-\\x1f\\x7f]*$'
   _globals['_COMPUTERESOURCE'].fields_by_name['job_manager']._loaded_options = None
@@ -61,29 +61,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECOMPUTERESOURCEREQUEST'].fields_by_name['compute_resource']._loaded_options = None
   _globals['_CREATECOMPUTERESOURCEREQUEST'].fields_by_name['compute_resource']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATECOMPUTERESOURCEREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CREATECOMPUTERESOURCEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATECOMPUTERESOURCEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
   _globals['_GETCOMPUTERESOURCEREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETCOMPUTERESOURCEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030?'
+  _globals['_GETCOMPUTERESOURCEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
   _globals['_LISTCOMPUTERESOURCESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTCOMPUTERESOURCESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTCOMPUTERESOURCESREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTCOMPUTERESOURCESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_BATCHQUEUE']._serialized_start=155
-  _globals['_BATCHQUEUE']._serialized_end=254
-  _globals['_COMPUTERESOURCE']._serialized_start=257
-  _globals['_COMPUTERESOURCE']._serialized_end=854
-  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_start=857
-  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_end=987
-  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_start=989
-  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_end=1083
-  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_start=1085
-  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_end=1137
-  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_start=1139
-  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_end=1230
-  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_start=1232
-  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_end=1320
-  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_start=1322
-  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_end=1441
-  _globals['_COMPUTERESOURCESERVICE']._serialized_start=1444
-  _globals['_COMPUTERESOURCESERVICE']._serialized_end=1834
+  _globals['_BATCHQUEUE']._serialized_end=266
+  _globals['_COMPUTERESOURCE']._serialized_start=269
+  _globals['_COMPUTERESOURCE']._serialized_end=888
+  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_start=891
+  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_end=1031
+  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_start=1033
+  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_end=1127
+  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_start=1129
+  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_end=1191
+  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_start=1193
+  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_end=1284
+  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_start=1286
+  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_end=1374
+  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_start=1376
+  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_end=1495
+  _globals['_COMPUTERESOURCESERVICE']._serialized_start=1498
+  _globals['_COMPUTERESOURCESERVICE']._serialized_end=1888
 # @@protoc_insertion_point(module_scope)

@@ -72,7 +72,9 @@ class StorageResource(_message.Message):
     type: Global___StorageType.ValueType
     """How it is reached."""
     location: _builtins.str
-    """The root under which its files are: "/data/gateway", "sftp://host:22/data", "https://host/data", "s3://bucket/prefix"."""
+    """The root under which its files are: "/data/gateway", "sftp://host:22/data", "https://host/data", "s3://bucket/prefix".
+    Never with a password. LOCAL only below the directory the administrator gave the tenant.
+    """
     credential_id: _builtins.str
     """Id of the credential to use, where one is needed."""
     revision: _builtins.int
