@@ -1,0 +1,1 @@
+"""What every service stands on: settings, database, bus, RPC, logs. It knows no word of the domain."""

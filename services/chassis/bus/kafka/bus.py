@@ -1,0 +1,68 @@
+"""The Kafka cluster: topics, and where producers and consumers come from."""
+
+from collections.abc import Sequence
+
+import confluent_kafka as ck
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from services.chassis.bus.api import OnRevoke
+from services.chassis.bus.kafka.client import common_config
+from services.chassis.bus.kafka.consumer import KafkaConsumer, consumer_profile
+from services.chassis.bus.kafka.producer import KafkaProducer
+from services.chassis.bus.topics import Topic
+from services.chassis.errors import Unavailable
+
+RETENTION_MS = 3 * 24 * 3600 * 1000
+
+
+class KafkaBus:
+    """A Kafka cluster, or the part of one whose topics and groups start with a prefix."""
+
+    def __init__(
+        self, bootstrap: str, group_protocol: str = "consumer", topic_prefix: str = "", patience_seconds: float = 5.0
+    ) -> None:
+        """`bootstrap`: host:port, comma-separated. `group_protocol`: "consumer" (KIP-848) or "classic".
+
+        `patience_seconds`: how long the brokers may take to answer before they count as unavailable.
+        """
+        self._common = common_config(bootstrap)
+        self._group_protocol = group_protocol
+        self._prefix = topic_prefix
+        self._patience = patience_seconds
+        self._admin: AdminClient | None = None
+
+    def producer(self) -> "KafkaProducer":
+        """See bus.api.Bus."""
+        return KafkaProducer(self._common, self._prefix, self._patience)
+
+    def consumer(self, group: str, topics: Sequence[Topic], on_revoke: OnRevoke | None = None) -> "KafkaConsumer":
+        """See bus.api.Bus."""
+        config = self._common | consumer_profile(self._group_protocol) | {"group.id": self._prefix + group}
+        return KafkaConsumer(config, self._prefix, [topic.name for topic in topics], on_revoke, self._patience)
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """See bus.api.Bus."""
+        if self._admin is None:
+            self._admin = AdminClient(self._common)
+        try:
+            present = self._admin.list_topics(timeout=self._patience).topics
+            missing = [topic for topic in topics if self._prefix + topic.name not in present]
+            if missing:
+                self._create(self._admin, missing)
+        except ck.KafkaException as error:
+            raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
+
+    def close(self) -> None:
+        """See bus.api.Bus."""
+        self._admin = None
+
+    def _create(self, admin: AdminClient, topics: Sequence[Topic]) -> None:
+        config = {"retention.ms": str(RETENTION_MS)}
+        new = [NewTopic(self._prefix + t.name, t.partitions, replication_factor=-1, config=config) for t in topics]
+        for future in admin.create_topics(new, operation_timeout=self._patience).values():
+            try:
+                future.result()
+            except ck.KafkaException as error:
+                if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise

@@ -1,0 +1,196 @@
+"""Consuming from Kafka."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import confluent_kafka as ck
+
+from services.chassis import log
+from services.chassis.bus.api import OnRevoke, Received, TopicPartition
+from services.chassis.bus.kafka.client import Notes
+from services.chassis.errors import Unavailable
+
+_log = log.get("kafka")
+
+_NOT_OURS_ANY_MORE = frozenset(
+    (
+        ck.KafkaError.UNKNOWN_MEMBER_ID,
+        ck.KafkaError.ILLEGAL_GENERATION,
+        ck.KafkaError.REBALANCE_IN_PROGRESS,
+        ck.KafkaError.FENCED_MEMBER_EPOCH,
+        ck.KafkaError.STALE_MEMBER_EPOCH,
+        ck.KafkaError._ASSIGNMENT_LOST,
+    )
+)
+
+
+class KafkaConsumer:
+    """A member of a group with manual, synchronous commits."""
+
+    def __init__(
+        self, config: dict[str, Any], prefix: str, topics: Sequence[str], on_revoke: OnRevoke | None, patience: float
+    ) -> None:
+        """Join the group; what is assigned arrives during poll. `patience`: seconds a commit may take."""
+        self._patience = patience
+        self._config, self._prefix, self._on_revoke = config | {"on_commit": self._committed}, prefix, on_revoke
+        self._note: Notes = config["error_cb"]
+        self._topics = [prefix + topic for topic in topics]
+        self._owned: set[TopicPartition] = set()
+        self._paused = self._rebalancing = False
+        self._early: list[Received] = []
+        self._answers: list[tuple[ck.KafkaError | None, list[ck.TopicPartition]]] = []
+        self._client = self._join()
+
+    def poll(self, timeout_s: float, limit: int) -> list[Received]:
+        """See bus.api.Consumer."""
+        if self._paused:
+            self._paused = False
+            self._client.resume(self._partitions())
+        if self._early:
+            batch, self._early = self._early[:limit], self._early[limit:]
+            return batch
+        first = self._client.poll(timeout_s)
+        if first is None:
+            return []
+        # What has arrived with it comes along without waiting.
+        rest = self._client.consume(limit - 1, 0) if limit > 1 else []
+        return [received for message in (first, *rest) if (received := self._received(message)) is not None]
+
+    def commit(self, received: Sequence[Received]) -> None:
+        """See bus.api.Consumer. What is no longer this member's is left out: others will handle it again."""
+        next_offsets: dict[TopicPartition, int] = {}
+        for message in received:
+            place = (message.topic, message.partition)
+            if place in self._owned:
+                next_offsets[place] = max(next_offsets.get(place, 0), message.offset + 1)
+        if not next_offsets:
+            return
+        offsets = [ck.TopicPartition(self._prefix + t, p, offset) for (t, p), offset in next_offsets.items()]
+        errors = self._sync_commit(offsets) if self._rebalancing else self._bounded_commit(offsets)
+        for error in errors:
+            self._commit_failed(error)
+
+    def retain(self, received: Sequence[Received]) -> list[Received]:
+        """See bus.api.Consumer."""
+        if not self._paused:
+            self._paused = True
+            self._client.pause(self._partitions())
+        self._serve(0)
+        return [message for message in received if (message.topic, message.partition) in self._owned]
+
+    def close(self) -> None:
+        """See bus.api.Consumer."""
+        self._client.close()
+
+    def _join(self) -> ck.Consumer:
+        client = ck.Consumer(self._config)
+        client.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        return client
+
+    def _assigned(self, client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        self._owned.update(self._places(partitions))
+        client.incremental_assign(partitions)
+        # A pause outlives the loss of a partition, and would make it mute when it comes back.
+        (client.pause if self._paused else client.resume)(partitions)
+
+    def _revoked(self, _client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        if self._on_revoke is not None:
+            self._rebalancing = True
+            self._on_revoke()
+            self._rebalancing = False
+        self._forget(partitions)
+
+    def _lost(self, _client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        _log.warning("partitions lost", partitions=len(partitions))
+        self._forget(partitions)
+
+    def _forget(self, partitions: list[ck.TopicPartition]) -> None:
+        gone = set(self._places(partitions))
+        self._owned -= gone
+        self._early = [message for message in self._early if (message.topic, message.partition) not in gone]
+
+    def _places(self, partitions: Sequence[ck.TopicPartition]) -> list[TopicPartition]:
+        return [(partition.topic.removeprefix(self._prefix), partition.partition) for partition in partitions]
+
+    def _partitions(self) -> list[ck.TopicPartition]:
+        return [ck.TopicPartition(self._prefix + topic, number) for topic, number in self._owned]
+
+    def _received(self, message: ck.Message) -> Received | None:
+        error = message.error()
+        if error is None:
+            headers: Iterable[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
+            return Received(
+                (message.topic() or "").removeprefix(self._prefix),
+                bytes(message.key() or b"").decode(errors="replace"),
+                bytes(message.value() or b""),
+                tuple((name, value or b"") for name, value in headers),
+                message.partition() or 0,
+                message.offset() or 0,
+            )
+        self._note(error)
+        if error.fatal():
+            self._start_over()
+        return None
+
+    def _start_over(self) -> None:
+        """A client in a fatal state stays in it: join anew, from the committed offsets."""
+        self._client.close()
+        self._owned.clear()
+        self._early.clear()
+        self._client = self._join()
+
+    def _serve(self, seconds: float) -> None:
+        """Serve the client's callbacks; a message that comes along is kept for poll."""
+        message = self._client.poll(seconds)
+        early = self._received(message) if message is not None else None
+        if early is not None:
+            self._early.append(early)
+
+    def _committed(self, error: ck.KafkaError | None, partitions: list[ck.TopicPartition]) -> None:
+        self._answers.append((error, partitions))
+
+    def _bounded_commit(self, offsets: list[ck.TopicPartition]) -> list[ck.KafkaError]:
+        """Commit and wait for the answer, though not as long as the client would: up to 45 s without a broker."""
+        self._answers.clear()
+        self._client.commit(offsets=offsets, asynchronous=True)
+        wanted, deadline = _offsets(offsets), time.monotonic() + self._patience
+        while time.monotonic() < deadline:
+            self._serve(0.001)
+            for error, partitions in self._answers:
+                if _offsets(partitions) == wanted:
+                    return [error] if error is not None else [p.error for p in partitions if p.error is not None]
+        raise Unavailable(f"Kafka did not take the offsets within {self._patience:.0f} s")
+
+    def _sync_commit(self, offsets: list[ck.TopicPartition]) -> list[ck.KafkaError]:
+        """Commit inside a callback of the client, where none of its others can be served."""
+        try:
+            results = self._client.commit(offsets=offsets, asynchronous=False) or []
+        except ck.KafkaException as exception:
+            return [exception.args[0]]
+        return [result.error for result in results if result.error is not None]
+
+    def _commit_failed(self, error: ck.KafkaError) -> None:
+        if error.code() in _NOT_OURS_ANY_MORE:
+            _log.warning("offsets not committed: the partitions went to another member", reason=error.str())
+            return
+        raise Unavailable(f"Kafka did not take the offsets: {error}")
+
+
+def _offsets(partitions: Sequence[ck.TopicPartition]) -> set[tuple[str, int, int]]:
+    return {(each.topic, each.partition, each.offset) for each in partitions}
+
+
+def consumer_profile(group_protocol: str) -> dict[str, Any]:
+    """Return the settings of a member, which differ between the two group protocols."""
+    profile: dict[str, Any] = {
+        "group.protocol": group_protocol,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "fetch.wait.max.ms": 100,
+        "fetch.error.backoff.ms": 50,
+    }
+    if group_protocol == "classic":  # KIP-848 has these on the broker and refuses them here
+        profile |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000}
+    return profile

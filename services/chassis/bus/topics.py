@@ -1,0 +1,52 @@
+"""Every topic and consumer group of the mesh. Topics are created by the mesh, never by the broker on first use."""
+
+from dataclasses import dataclass
+
+from vahana.event.v1 import state_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic. Within one batch of the relay, lower ranks are acknowledged before the next rank is sent."""
+
+    name: str
+    partitions: int
+    rank: int
+
+
+PROCESS = Topic("vahana.process", 8, 1)
+"""ProcessLaunched, experiment to scheduler, keyed by process id."""
+
+STATUS = Topic("vahana.status", 8, 0)
+"""StatusChanged of scheduler and executor, keyed by process id."""
+
+_TASK_TYPES = (
+    state_pb2.TASK_TYPE_ENV_SETUP,
+    state_pb2.TASK_TYPE_DATA_STAGING_IN,
+    state_pb2.TASK_TYPE_PRE_JOB_COMMAND,
+    state_pb2.TASK_TYPE_JOB_SUBMISSION,
+    state_pb2.TASK_TYPE_MONITORING,
+    state_pb2.TASK_TYPE_POST_JOB_COMMAND,
+    state_pb2.TASK_TYPE_DATA_STAGING_OUT,
+    state_pb2.TASK_TYPE_CLEANUP,
+)
+
+
+def kebab(task_type: int) -> str:
+    """Return a task type as it stands in topic and group names, e.g. "data-staging-in"."""
+    name = state_pb2.TaskType.Name(task_type)  # type: ignore[arg-type]
+    return name.removeprefix("TASK_TYPE_").lower().replace("_", "-")
+
+
+TASK_TOPICS: dict[int, Topic] = {int(kind): Topic(f"vahana.task.{kebab(kind)}", 6, 1) for kind in _TASK_TYPES}
+"""TaskDispatched by task type, scheduler to executors, keyed by process id."""
+
+ALL: tuple[Topic, ...] = (PROCESS, STATUS, *TASK_TOPICS.values())
+
+SCHEDULER = "vahana.scheduler"
+EVENTSINK = "vahana.eventsink"
+
+
+def executor_group(task_type: int) -> str:
+    """Return the consumer group of the executors of one task type."""
+    return f"vahana.executor.{kebab(task_type)}"

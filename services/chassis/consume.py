@@ -1,0 +1,177 @@
+"""The consumer loop: batches from the bus to a handler, offsets committed after the effects."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError
+from vahana.event.v1 import event_pb2
+
+from services.chassis import log
+from services.chassis.bus.api import Bus, Consumer, Received
+from services.chassis.bus.topics import Topic
+from services.chassis.db import Database
+from services.chassis.errors import Unavailable
+from services.chassis.parked import Parked
+
+FAILURES_TO_PARK = 3
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message with its content decoded."""
+
+    envelope: event_pb2.Envelope
+    received: Received
+
+
+Handle = Callable[[Sequence[Delivery]], None]
+"""Makes the effects of a batch durable before it returns, and takes a batch it has seen before as done.
+
+errors.Unavailable: nothing is wrong with the messages, they come again. Any other exception counts against them.
+"""
+
+
+class ConsumerLoop:
+    """One member of a consumer group, run by one thread.
+
+    A batch is handled whole. When that fails for another reason than an outage its messages are handled one by one, and
+    one that fails three times is parked: a bad message never stops the others. The batch at hand is always finished and
+    committed before the bus is asked for more, and with that before partitions are given up.
+    """
+
+    def __init__(  # noqa: PLR0917 - the first four are what it is about
+        self,
+        bus: Bus,
+        group: str,
+        topics: Sequence[Topic],
+        handle: Handle,
+        db: Database,
+        parked: Parked,
+        name: str,
+        batch: int = 500,
+    ) -> None:
+        """`name` stands in the log and beside parked messages; `batch` is the most messages between two commits."""
+        self._bus, self._group, self._topics = bus, group, tuple(topics)
+        self._handle, self._db, self._parked, self._name, self._batch = handle, db, parked, name, batch
+        self._log = log.get("consume").bind(consumer=name)
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until told to stop; a batch that waits for the end of an outage is left for the next start."""
+        if not self._topics_exist(stop):
+            return
+        consumer = self._bus.consumer(self._group, self._topics)
+        try:
+            while not stop.is_set():
+                received = consumer.poll(POLL_SECONDS, self._batch)
+                if received:
+                    self._finish(consumer, stop, received)
+        finally:
+            consumer.close()
+
+    def _topics_exist(self, stop: threading.Event) -> bool:
+        failures = 0
+        while not stop.is_set():
+            try:
+                self._bus.ensure_topics(self._topics)
+            except Unavailable as error:
+                failures += 1
+                stop.wait(self._backoff(failures, error))
+            else:
+                return True
+        return False
+
+    def _finish(self, consumer: Consumer, stop: threading.Event, batch: list[Received]) -> None:
+        work = _Work(pending=batch, size=len(batch))
+        while not work.committed and not stop.is_set():
+            try:
+                self._step(consumer, work)
+                work.outages = 0
+            except Unavailable as error:
+                work.outages += 1
+                self._sit_out(consumer, stop, work, error)
+        if not work.committed:
+            with contextlib.suppress(Unavailable):  # what is not committed is handled again, to no effect
+                consumer.commit(work.done)
+
+    def _step(self, consumer: Consumer, work: "_Work") -> None:
+        """Take effect of the next chunk or, where none is left, commit."""
+        if not work.pending:
+            consumer.commit(work.done)
+            work.committed = True
+        elif work.failures == FAILURES_TO_PARK:
+            self._park(work.pending[0], f"failed {FAILURES_TO_PARK} times; the last: {work.error}")
+            work.advance()
+        else:
+            try:
+                self._take_effect(work.pending[: work.size])
+                work.advance()
+            except Unavailable:
+                raise
+            except Exception as error:
+                self._log.exception("handling failed", messages=min(work.size, len(work.pending)))
+                work.failed(error)
+
+    def _take_effect(self, chunk: Sequence[Received]) -> None:
+        deliveries = []
+        for received in chunk:
+            try:
+                deliveries.append(Delivery(event_pb2.Envelope.FromString(received.value), received))
+            except DecodeError as error:
+                self._park(received, f"not an envelope: {error}")
+        if deliveries:
+            self._handle(deliveries)
+
+    def _sit_out(self, consumer: Consumer, stop: threading.Event, work: "_Work", error: Unavailable) -> None:
+        """Wait a while as a member of the group; partitions taken away meanwhile are others' to handle."""
+        until = time.monotonic() + self._backoff(work.outages, error)
+        while (left := until - time.monotonic()) > 0 and not stop.is_set():
+            stop.wait(min(left, POLL_SECONDS))
+            work.keep(consumer.retain)
+
+    def _backoff(self, failures: int, error: Unavailable) -> float:
+        self._log.warning("consumer waits", reason=error.message, failures=failures)
+        return random.uniform(0.1, min(5.0, 0.2 * 2 ** min(failures, 8)))  # noqa: S311 - jitter
+
+    def _park(self, received: Received, reason: str) -> None:
+        with self._db.write() as tx:
+            self._parked.add(tx, self._name, received, reason)
+        place = f"{received.topic}/{received.partition}@{received.offset}"
+        self._log.error("message parked", place=place, key=received.key, reason=reason)
+
+
+@dataclass
+class _Work:
+    """How far a batch is: done in effect, and still pending, both in order of arrival."""
+
+    pending: list[Received]
+    size: int
+    """How many are handled at once: all, or one after a failure."""
+    done: list[Received] = field(default_factory=list)
+    failures: int = 0
+    """Of the one message pending first."""
+    error: str = ""
+    outages: int = 0
+    committed: bool = False
+
+    def advance(self) -> None:
+        self.done += self.pending[: self.size]
+        self.pending = self.pending[self.size :]
+        self.failures = 0
+
+    def keep(self, retain: Callable[[Sequence[Received]], list[Received]]) -> None:
+        """Leave out what went to other members; failures of a message that did are not the next one's."""
+        first = self.pending[:1]
+        self.done, self.pending = retain(self.done), retain(self.pending)
+        if self.pending[:1] != first:
+            self.failures = 0
+
+    def failed(self, error: Exception) -> None:
+        if min(self.size, len(self.pending)) == 1:
+            self.failures += 1
+            self.error = f"{type(error).__name__}: {error}"
+        self.size = 1

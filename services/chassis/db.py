@@ -1,0 +1,183 @@
+"""A service's own database: SQLite in one file, or PostgreSQL by URL. Transactions are short and do no other I/O.
+
+Order between transactions: on PostgreSQL rows may be committed in another order than their ids were given in, so
+whoever needs an order (the outbox, by key) writes under the lock of the row the order belongs to.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.chassis import clock
+from services.chassis.errors import Unavailable
+
+Tx = sa.Connection
+"""A connection inside one transaction."""
+
+_CALLBACKS = "vahana.after_commit"
+_BUSY_MS = 10_000
+_UNAVAILABLE_SQLITE = frozenset(
+    (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+)
+
+_READ_ONLY = "25006"
+"""PostgreSQL's answer where the server we reach is a standby, as after a failover: another one will take writes."""
+
+
+def now_us(tx: Tx) -> int:
+    """Return the database's time. On SQLite, which is this machine's, that is this machine's clock."""
+    if tx.dialect.name == "sqlite":
+        return clock.now_us()
+    seconds = tx.execute(sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()))).scalar_one()
+    return int(seconds * 1_000_000)
+
+
+def after_commit(tx: Tx, fn: Callable[[], None]) -> None:
+    """Run `fn` once the write transaction `tx` is committed; given twice, it runs once. Never runs after a rollback."""
+    tx.info[_CALLBACKS][fn] = None
+
+
+def insert_ignore(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose keys are not taken yet; return how many that were."""
+    if not rows:
+        return 0
+    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    statement = insert.on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return len(tx.execute(statement, list(rows)).all())
+
+
+class Database:
+    """Connections to one database."""
+
+    def __init__(self, url: str, metadata: sa.MetaData | None = None, *, pool_size: int = 8) -> None:
+        """Connect when first used. `pool_size` connections are kept, four times as many may be open."""
+        self.url = sa.make_url(url)
+        self.metadata = metadata if metadata is not None else sa.MetaData()
+        self.dialect = self.url.get_backend_name()
+        self._write_lock = threading.Lock()
+        self._writer: int | None = None
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 3 * pool_size, "pool_timeout": 10}
+        if self.dialect == "sqlite":
+            self._engine = _sqlite_engine(self.url, options)
+        else:
+            self._engine = sa.create_engine(
+                self.url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, **options
+            )
+
+    @staticmethod
+    def now_us(tx: Tx) -> int:
+        """See now_us of this module."""
+        return now_us(tx)
+
+    @staticmethod
+    def after_commit(tx: Tx, fn: Callable[[], None]) -> None:
+        """See after_commit of this module."""
+        after_commit(tx, fn)
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Open a transaction that sees one state of the database and never waits for writers."""
+        snapshot: dict[str, Any] = {}
+        if self.dialect == "postgresql":
+            snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with (
+            _translated(self.dialect),
+            self._engine.connect() as connection,
+            connection.execution_options(**snapshot).begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """Open a transaction that is committed at the end and rolled back on any exception."""
+        callbacks: dict[Callable[[], None], None] = {}
+        with _translated(self.dialect), self._one_writer(), self._engine.connect() as connection:
+            connection.info[_CALLBACKS] = callbacks
+            try:
+                with connection.execution_options(vahana_write=True).begin():
+                    yield connection
+            finally:
+                connection.info.pop(_CALLBACKS, None)
+        for callback in callbacks:
+            callback()
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """On SQLite, queue the threads of this process here, where waiting is fair and costs nothing."""
+        if self.dialect != "sqlite":
+            yield
+            return
+        me = threading.get_ident()
+        if self._writer == me:
+            raise RuntimeError("a write transaction is open in this thread already")
+        if not self._write_lock.acquire(timeout=_BUSY_MS / 1000 * 3):
+            raise Unavailable("the database is busy: its write lock was not free for 30 s")
+        self._writer = me
+        try:
+            yield
+        finally:
+            self._writer = None
+            self._write_lock.release()
+
+    def create_tables(self) -> None:
+        """Create the tables of the metadata without migrations: for tests."""
+        with self.write() as tx:
+            self.metadata.create_all(tx)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _sqlite_engine(url: sa.URL, options: dict[str, Any]) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError("a SQLite database needs a file: sqlite:////path/to/file.db")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = sa.create_engine(url, **options)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, explicitly
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("vahana_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translated(dialect: str) -> Iterator[None]:
+    """Turn "the database is away, or too busy" into Unavailable; leave defects as they are."""
+    try:
+        yield
+    except sa.exc.TimeoutError as error:
+        raise Unavailable(f"no database connection became free: {error}") from error
+    except sa.exc.DBAPIError as error:
+        if _is_unavailable(dialect, error):
+            raise Unavailable(f"the database does not answer: {error.orig}") from error
+        raise
+
+
+def _is_unavailable(dialect: str, error: sa.exc.DBAPIError) -> bool:
+    if dialect == "sqlite":
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in _UNAVAILABLE_SQLITE
+    return (
+        error.connection_invalidated
+        or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+        or getattr(error.orig, "sqlstate", "") == _READ_ONLY
+    )

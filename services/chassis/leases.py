@@ -1,0 +1,50 @@
+"""Leases: who does a thing now, on the database's clock. The epoch fences the work of former holders."""
+
+import sqlalchemy as sa
+
+from services.chassis.db import Tx, insert_ignore, now_us
+
+
+class Leases:
+    """The table `lease` of a service's metadata."""
+
+    def __init__(self, metadata: sa.MetaData) -> None:
+        """Take the table that add_platform_tables put into the metadata."""
+        self._table = metadata.tables["lease"]
+
+    def acquire(self, tx: Tx, name: str, holder: str, seconds: float) -> int | None:
+        """Take or renew a lease; return its epoch, raised when the holder changes, or None while another holds it."""
+        epoch = self._take(tx, name, holder, seconds)
+        if epoch is None:
+            fresh = {"name": name, "holder": "", "epoch": 0, "expires_us": 0}
+            if insert_ignore(tx, self._table, [fresh]):
+                epoch = self._take(tx, name, holder, seconds)
+        return epoch
+
+    def renew(self, tx: Tx, name: str, holder: str, epoch: int, seconds: float) -> bool:
+        """Prolong a lease held; False when it was lost to another: abandon the work."""
+        columns = self._table.c
+        mine = (columns.name == name, columns.holder == holder, columns.epoch == epoch)
+        until = now_us(tx) + int(seconds * 1_000_000)
+        return tx.execute(sa.update(self._table).where(*mine).values(expires_us=until)).rowcount == 1
+
+    def release(self, tx: Tx, name: str, holder: str, epoch: int) -> None:
+        """Give a lease back before its time; nothing happens when it was lost already."""
+        columns = self._table.c
+        mine = (columns.name == name, columns.holder == holder, columns.epoch == epoch)
+        tx.execute(sa.update(self._table).where(*mine).values(holder="", expires_us=0))
+
+    def _take(self, tx: Tx, name: str, holder: str, seconds: float) -> int | None:
+        columns, now = self._table.c, now_us(tx)
+        free = sa.or_(columns.holder == holder, columns.expires_us <= now)
+        statement = (
+            sa.update(self._table)
+            .where(columns.name == name, free)
+            .values(
+                holder=holder,
+                expires_us=now + int(seconds * 1_000_000),
+                epoch=columns.epoch + sa.case((columns.holder == holder, 0), else_=1),
+            )
+            .returning(columns.epoch)
+        )
+        return tx.execute(statement).scalar_one_or_none()

@@ -1,0 +1,117 @@
+"""The outbox: messages written in the transaction of the change they tell of, sent afterwards by the relay."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from vahana.event.v1 import event_pb2
+
+from services.chassis import clock
+from services.chassis.bus.topics import Topic
+from services.chassis.db import Tx, after_commit
+from services.chassis.errors import LimitExceeded
+
+LARGEST_VALUE = 512 * 1024
+LARGEST_BATCH = 4 * 1024 * 1024
+"""Bytes after which no more rows are read at once: a batch the bus cannot take within its patience never gets out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message to be sent: `value` is a serialised Envelope; `ref` names what it is about, e.g. "proc-…/task/1"."""
+
+    topic: Topic
+    key: str
+    value: bytes
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentRow:
+    """A row as the relay reads it."""
+
+    id: int
+    topic: str
+    rank: int
+    key: str
+    message_id: str
+    value: bytes
+
+
+class Outbox:
+    """The table `outbox` of a service's metadata."""
+
+    def __init__(self, metadata: sa.MetaData) -> None:
+        """Take the table that add_platform_tables put into the metadata."""
+        self.metadata = metadata
+        self.committed = threading.Event()
+        """Set whenever a transaction with new rows is committed: the relay's wake-up."""
+        self._table = metadata.tables["outbox"]
+
+    def add(self, tx: Tx, topic: Topic, key: str, value: bytes, ref: str = "") -> None:
+        """Write one message. A status is to be added before the dispatch it goes with."""
+        self.add_many(tx, [OutboxRow(topic, key, value, ref)])
+
+    def add_many(self, tx: Tx, rows: Iterable[OutboxRow]) -> None:
+        """Write messages; lower ranks of topic first, else in the order given. LimitExceeded over 512 KB."""
+        now = clock.now_us()
+        records = [_record(row, now) for row in sorted(rows, key=lambda row: row.topic.rank)]
+        if records:
+            tx.execute(sa.insert(self._table), records)
+            after_commit(tx, self.committed.set)
+
+    def resend(self, tx: Tx, ref: str) -> int:
+        """Have all kept messages of a ref sent again, under their old ids; return how many."""
+        table = self._table
+        again = sa.update(table).where(table.c.ref == ref, table.c.sent_us.is_not(None)).values(sent_us=None)
+        count = tx.execute(again).rowcount
+        if count:
+            after_commit(tx, self.committed.set)
+        return count
+
+    def unsent(self, tx: Tx, limit: int) -> list[UnsentRow]:
+        """Return the lowest rows not sent yet, in order: up to `limit` of them, or fewer that make up 4 MB."""
+        columns = self._table.c
+        query = (
+            sa.select(columns.id, columns.topic, columns.rank, columns.key, columns.message_id, columns.value)
+            .where(columns.sent_us.is_(None))
+            .order_by(columns.id)
+            .limit(limit)
+        )
+        found: list[UnsentRow] = []
+        size = 0
+        with tx.execute(query) as rows:
+            for row in rows.mappings():
+                found.append(UnsentRow(**row))
+                size += len(row["value"])
+                if size >= LARGEST_BATCH:
+                    break
+        return found
+
+    def mark_sent(self, tx: Tx, ids: list[int]) -> None:
+        """Record that these rows were acknowledged by the bus."""
+        table = self._table
+        tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(sent_us=clock.now_us()))
+
+    def purge(self, tx: Tx, before_us: int) -> int:
+        """Delete rows sent before a time; return how many."""
+        table = self._table
+        return tx.execute(sa.delete(table).where(table.c.sent_us < before_us)).rowcount
+
+
+def _record(row: OutboxRow, now: int) -> dict[str, object]:
+    if len(row.value) > LARGEST_VALUE:
+        raise LimitExceeded(f"a message of {len(row.value)} bytes is over the limit of {LARGEST_VALUE}")
+    message_id = event_pb2.Envelope.FromString(row.value).id
+    if not message_id:
+        raise ValueError("an envelope without an id cannot be told from its copies")
+    return {
+        "topic": row.topic.name,
+        "rank": row.topic.rank,
+        "key": row.key,
+        "message_id": message_id,
+        "ref": row.ref,
+        "value": row.value,
+        "created_us": now,
+    }

@@ -1,0 +1,61 @@
+"""Answered requests by their client-chosen id: a repeat gets the first answer."""
+
+import hashlib
+
+import sqlalchemy as sa
+from google.protobuf.message import Message
+
+from services.chassis import clock
+from services.chassis.db import Tx, insert_ignore
+from services.chassis.errors import RequestIdReused, Unavailable
+
+
+def fingerprint(request: Message) -> bytes:
+    """Return a digest of a request's content, to tell a repeat from another request under the same id."""
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+
+
+class Requests:
+    """The table `request` of a service's metadata. `caller` is whose ids these are: "{tenant}/{subject}"."""
+
+    def __init__(self, metadata: sa.MetaData) -> None:
+        """Take the table that add_platform_tables put into the metadata."""
+        self._table = metadata.tables["request"]
+
+    def recall(self, tx: Tx, caller: str, method: str, request_id: str, fingerprint: bytes) -> bytes | None:
+        """Return the stored answer, None for a new request or no id. RequestIdReused when the content differs."""
+        if not request_id:
+            return None
+        columns = self._table.c
+        row = tx.execute(
+            sa.select(columns.fingerprint, columns.response).where(
+                columns.caller == caller, columns.method == method, columns.request_id == request_id
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.fingerprint != fingerprint:
+            raise RequestIdReused(request_id)
+        return bytes(row.response)
+
+    def remember(  # noqa: PLR0917 - the key of a row, as in recall, and its content
+        self, tx: Tx, caller: str, method: str, request_id: str, fingerprint: bytes, response: bytes
+    ) -> None:
+        """Store the answer with the transaction that made it true; nothing without an id."""
+        if not request_id:
+            return
+        row = {
+            "caller": caller,
+            "method": method,
+            "request_id": request_id,
+            "fingerprint": fingerprint,
+            "response": response,
+            "created_us": clock.now_us(),
+        }
+        if not insert_ignore(tx, self._table, [row]):
+            # Another replica answered the same request meanwhile: this transaction must not stand beside its.
+            raise Unavailable(f"request {request_id!r} is being answered elsewhere; repeat it to get that answer")
+
+    def purge(self, tx: Tx, before_us: int) -> int:
+        """Forget answers given before a time; return how many."""
+        return tx.execute(sa.delete(self._table).where(self._table.c.created_us < before_us)).rowcount

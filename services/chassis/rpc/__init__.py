@@ -1,0 +1,1 @@
+"""gRPC in and out: one server, one client, one meaning of tokens and errors."""

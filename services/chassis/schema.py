@@ -1,0 +1,123 @@
+"""The platform's tables. A service adds those it uses to its own metadata, and its first migration creates them:
+
+    metadata = MetaData()
+    add_platform_tables(metadata, "outbox", "inbox")          # services/<s>/schema.py
+    create_platform_tables("outbox", "inbox")                 # services/<s>/migrations/versions/0001_*.py, upgrade()
+    drop_platform_tables("outbox", "inbox")                   # the same, downgrade()
+
+The tables as they stand here are what first migrations create: a later change of one comes as a function of its own,
+which later migrations call.
+"""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A 64-bit key given by the database; SQLite counts only INTEGER keys up by itself."""
+
+
+def _outbox(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("id", BIG_ID, primary_key=True, autoincrement=True),
+        sa.Column("topic", sa.String(200), nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("key", sa.String(200), nullable=False),
+        sa.Column("message_id", sa.String(200), nullable=False),
+        sa.Column("ref", sa.String(200), nullable=False),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+        sa.Column("sent_us", sa.BigInteger, nullable=True),
+    )
+    sa.Index("ix_outbox_sent_us_id", table.c.sent_us, table.c.id)
+    sa.Index("ix_outbox_ref", table.c.ref)
+
+
+def _inbox(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "inbox",
+        metadata,
+        sa.Column("id", sa.String(200), primary_key=True),
+        sa.Column("seen_us", sa.BigInteger, nullable=False),
+    )
+    sa.Index("ix_inbox_seen_us", table.c.seen_us)
+
+
+def _lease(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "lease",
+        metadata,
+        sa.Column("name", sa.String(200), primary_key=True),
+        sa.Column("holder", sa.String(200), nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("expires_us", sa.BigInteger, nullable=False),
+    )
+
+
+def _parked(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "parked",
+        metadata,
+        sa.Column("topic", sa.String(200), primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True),
+        sa.Column("offset", sa.BigInteger, primary_key=True),
+        sa.Column("consumer", sa.String(200), primary_key=True),
+        sa.Column("key", sa.String(200), nullable=False),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("parked_us", sa.BigInteger, nullable=False),
+    )
+
+
+def _request(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "request",
+        metadata,
+        sa.Column("caller", sa.String(200), primary_key=True),
+        sa.Column("method", sa.String(200), primary_key=True),
+        sa.Column("request_id", sa.String(200), primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("response", sa.LargeBinary, nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+    )
+    sa.Index("ix_request_created_us", table.c.created_us)
+
+
+_TABLES: dict[str, Callable[[sa.MetaData], None]] = {
+    "outbox": _outbox,
+    "inbox": _inbox,
+    "lease": _lease,
+    "parked": _parked,
+    "request": _request,
+}
+
+
+def add_platform_tables(metadata: sa.MetaData, *names: str) -> None:
+    """Add the named platform tables to a service's metadata."""
+    for name in names:
+        _TABLES[name](metadata)
+
+
+def create_platform_tables(*names: str) -> None:
+    """Create the named platform tables; to be called in a migration's upgrade()."""
+    _in_migration(*names).create_all(_bind(), checkfirst=False)
+
+
+def drop_platform_tables(*names: str) -> None:
+    """Drop the named platform tables; to be called in a migration's downgrade()."""
+    _in_migration(*names).drop_all(_bind(), checkfirst=False)
+
+
+def _in_migration(*names: str) -> sa.MetaData:
+    metadata = sa.MetaData()
+    add_platform_tables(metadata, *names)
+    return metadata
+
+
+def _bind() -> sa.Connection:
+    # Only here and only now: a service whose database is up to date never loads Alembic.
+    from alembic import op  # noqa: PLC0415
+
+    return op.get_bind()

@@ -1,0 +1,76 @@
+"""What the suite needs of a bus: fresh topics and groups, and a way to take it away and bring it back."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from vahana_client.mesh.kafka import LocalKafka
+
+from services.chassis.bus.api import Bus, Consumer, Received
+from services.chassis.bus.kafka import KafkaBus
+from services.chassis.bus.memory import MemoryBus
+from services.chassis.bus.topics import Topic
+
+PATIENCE = 20.0
+
+
+class Harness:
+    """A bus, and the server behind it."""
+
+    def __init__(self, bus: Bus, hasty: Bus, broker: LocalKafka | None = None) -> None:
+        self.bus, self._hasty, self._broker = bus, hasty, broker
+        self._numbers = itertools.count(1)
+
+    def topic(self, partitions: int = 4) -> Topic:
+        topic = Topic(f"topic-{next(self._numbers)}", partitions, 0)
+        self.bus.ensure_topics([topic])
+        return topic
+
+    def hasty_bus(self) -> Bus:
+        """The same bus, which gives its server up after a second."""
+        return self._hasty
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Take the broker away without warning, and bring it back with all it had."""
+        if isinstance(self.bus, MemoryBus):
+            self.bus.set_down(True)
+            yield
+            self.bus.set_down(False)
+        else:
+            self._broker.kill()
+            try:
+                yield
+            finally:
+                self._broker.start()
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
+    if request.param == "memory":
+        bus = MemoryBus()
+        yield Harness(bus, bus)
+        return
+    server = request.getfixturevalue("kafka")
+    protocol = "classic" if request.param == "kafka-classic" else "consumer"
+    prefix = server.prefix()
+    bus, hasty = (KafkaBus(server.bootstrap, protocol, prefix, patience) for patience in (10.0, 1.0))
+    yield Harness(bus, hasty, server.broker)
+    bus.close()
+    hasty.close()
+
+
+@pytest.fixture
+def read():
+    return read_messages
+
+
+def read_messages(consumer: Consumer, count: int, limit: int = 100) -> list[Received]:
+    """Poll until `count` messages have come; fewer only where they do not come at all."""
+    received: list[Received] = []
+    deadline = time.monotonic() + PATIENCE
+    while len(received) < count and time.monotonic() < deadline:
+        received += consumer.poll(0.5, limit)
+    return received
