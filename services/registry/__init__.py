@@ -1,0 +1,1 @@
+"""registry: the hosts, storage places and applications that experiments are made of."""

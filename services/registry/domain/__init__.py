@@ -1,0 +1,1 @@
+"""What may be registered, and why not: pure rules over plain data."""

@@ -1,0 +1,34 @@
+"""Storage resources in the database."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from services.chassis.db import Tx, insert_ignore
+from services.registry.domain.storage_resources import StorageResource, StorageType
+from services.registry.schema import storage_resource as table
+
+
+def insert(tx: Tx, tenant: str, resource: StorageResource) -> bool:
+    """Store a new place; False where its name is taken."""
+    return insert_ignore(tx, table, [{"tenant": tenant, **asdict(resource)}]) == 1
+
+
+def find(tx: Tx, tenant: str, name: str) -> StorageResource | None:
+    """The place of that name."""
+    row = tx.execute(select(table).where(table.c.tenant == tenant, table.c.name == name)).first()
+    return _resource(row) if row else None
+
+
+def page(tx: Tx, tenant: str, after: str, limit: int) -> list[StorageResource]:
+    """The first `limit` places whose names come after `after`, by name."""
+    query = select(table).where(table.c.tenant == tenant, table.c.name > after).order_by(table.c.name).limit(limit)
+    return [_resource(row) for row in tx.execute(query)]
+
+
+def _resource(row: Row[Any]) -> StorageResource:
+    stored = row._asdict()
+    del stored["tenant"]
+    stored["type"] = StorageType(stored["type"])
+    return StorageResource(**stored)

@@ -1,0 +1,1 @@
+"""Between the registry's protos and its domain, both ways."""
