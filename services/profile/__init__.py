@@ -1,0 +1,1 @@
+"""profile: tenants, users and the credential store."""

@@ -1,0 +1,1 @@
+"""What may be stored and signed, and why not: pure rules over plain data."""

@@ -1,0 +1,1 @@
+"""What profile does, one method an RPC."""

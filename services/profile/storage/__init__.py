@@ -1,0 +1,1 @@
+"""The queries of profile. Each takes the transaction and the tenant first."""

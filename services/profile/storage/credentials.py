@@ -1,0 +1,62 @@
+"""Credentials in the database, and the audit of their use."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from services.chassis.db import Tx, insert_ignore
+from services.profile.domain.credentials import Credential, SealedKey, Use
+from services.profile.schema import credential as table
+from services.profile.schema import credential_use as uses
+
+_SEALED = (table.c.master_key_id, table.c.wrapped_data_key, table.c.ciphertext)
+_PUBLIC = [column for column in table.c if column not in (table.c.tenant, *_SEALED)]
+
+
+def insert_sealed(tx: Tx, tenant: str, credential: Credential, sealed: SealedKey) -> bool:
+    """Store a new credential of a stored tenant; False where its name is taken."""
+    return insert_ignore(tx, table, [{"tenant": tenant, **asdict(credential), **asdict(sealed)}]) == 1
+
+
+def find(tx: Tx, tenant: str, id_or_name: str) -> Credential | None:
+    """The public half of the credential of that id, or of that name."""
+    named = (table.c.credential_id == id_or_name) | (table.c.name == id_or_name)
+    row = tx.execute(select(*_PUBLIC).where(table.c.tenant == tenant, named)).first()
+    return _credential(row) if row else None
+
+
+def find_sealed(tx: Tx, tenant: str, credential_id: str) -> tuple[Credential, SealedKey] | None:
+    """The credential of that id with its sealed key."""
+    here = (table.c.tenant == tenant, table.c.credential_id == credential_id)
+    row = tx.execute(select(*_PUBLIC, *_SEALED).where(*here)).first()
+    if row is None:
+        return None
+    return _credential(row), SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)
+
+
+def page(tx: Tx, tenant: str, after: str, limit: int) -> list[Credential]:
+    """The public halves of the first `limit` credentials whose ids come after `after`, by id."""
+    later = (table.c.tenant == tenant, table.c.credential_id > after)
+    query = select(*_PUBLIC).where(*later).order_by(table.c.credential_id).limit(limit)
+    return [_credential(row) for row in tx.execute(query)]
+
+
+def record(tx: Tx, tenant: str, use: Use) -> None:
+    """Add a line to the audit."""
+    tx.execute(insert(uses).values(tenant=tenant, **asdict(use)))
+
+
+def mark_used(tx: Tx, tenant: str, credential_id: str, time_us: int) -> None:
+    """Note when a credential last signed."""
+    here = (table.c.tenant == tenant, table.c.credential_id == credential_id)
+    tx.execute(update(table).where(*here).values(last_use_time_us=time_us))
+
+
+def master_key_ids(tx: Tx) -> set[str]:
+    """Ids of the master keys under which keys are sealed, of all tenants: asked once, at start."""
+    return set(tx.execute(select(table.c.master_key_id).distinct()).scalars())
+
+
+def _credential(row: Row[Any]) -> Credential:
+    return Credential(**{column.name: row._mapping[column] for column in _PUBLIC})

@@ -1,0 +1,1 @@
+"""Private keys: made, read, sealed, and used to sign. Nothing here writes one anywhere unsealed."""
