@@ -1,0 +1,1 @@
+"""The event sink: takes every status change of the mesh to the experiment service, which keeps the history."""

@@ -1,0 +1,1 @@
+"""The experiment service: projects, experiments, their plans, their history and their files."""

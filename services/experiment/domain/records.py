@@ -1,0 +1,114 @@
+"""What the service keeps, row by row. Times are microseconds, UTC; states are numbers of `vahana.event.v1`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.experiment.domain.transitions import ExperimentState, ProcessState, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A user's folder of experiments."""
+
+    name: str
+    description: str
+    owner: str
+    create_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One request to run an application; `spec` is a serialised ExperimentSpec."""
+
+    experiment_id: str
+    project: str
+    spec: bytes
+    state: ExperimentState
+    reason: str
+    condition_code: int
+    process_id: str
+    owner: str
+    create_time: int
+    update_time: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One launch of an experiment.
+
+    `seq` numbers the last change of the process that counted, `last_position` the last event of its history; `revision`
+    is raised with every batch of changes. `target` is a serialised Target.
+    """
+
+    tenant: str
+    process_id: str
+    experiment_id: str
+    state: ProcessState
+    phase: int
+    reason: str
+    condition_code: int
+    seq: int
+    last_position: int
+    revision: int
+    create_time: int
+    update_time: int
+    directory: str
+    target: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One node of a process's DAG as it stands; `revision` is that of the process when it last changed.
+
+    `depends_on` holds one task id a line; `job` is a serialised Job, empty where there is none.
+    """
+
+    process_id: str
+    task_id: str
+    ordinal: int
+    type: int
+    state: TaskState
+    attempt: int
+    seq: int
+    attempt_ended: bool
+    max_attempts: int
+    reason: str
+    condition_code: int
+    depends_on: str
+    job: bytes
+    start_time: int | None
+    end_time: int | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a process's history; `content` is a serialised StatusChanged, `key` what tells it from others."""
+
+    tenant: str
+    process_id: str
+    position: int
+    key: str
+    content: bytes
+    applied: bool
+    record_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A stored output of a process; `size` is in bytes."""
+
+    tenant: str
+    process_id: str
+    name: str
+    file_name: str
+    sha256: str
+    size: int
+
+
+def fields(row: Experiment | Process | Task | Event | Output) -> dict[str, Any]:
+    """The fields of a record by name."""
+    return {name: getattr(row, name) for name in row.__slots__}

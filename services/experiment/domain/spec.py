@@ -1,0 +1,60 @@
+"""What a user asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class CleanupPolicy(IntEnum):
+    """When a process's directory is removed; numbers are those of `vahana.experiment.v1`."""
+
+    UNSPECIFIED = 0
+    NONE = 1
+    ALWAYS = 2
+    ONLY_COMPLETED = 3
+    ONLY_FAILED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An uploaded file, by content, and the name it gets on the compute resource; `size` is in bytes."""
+
+    sha256: str
+    file_name: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InputValue:
+    """One input as given: a value, or files."""
+
+    name: str
+    value: str | None = None
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One request to run an application."""
+
+    name: str
+    project: str
+    application: str
+    application_version: str
+    compute_resource: str
+    batch_queue: str = ""
+    inputs: tuple[InputValue, ...] = ()
+    cleanup_policy: CleanupPolicy = CleanupPolicy.UNSPECIFIED
+
+    def given(self, name: str) -> InputValue | None:
+        """The input of that name, where it was given."""
+        return next((each for each in self.inputs if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One field that breaks a rule: which, what is wrong with it, and the way out."""
+
+    field: str
+    description: str

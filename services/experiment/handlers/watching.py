@@ -1,0 +1,74 @@
+"""Following an experiment: the present state first, then every change, to the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import cast
+
+from vahana.experiment.v1 import experiment_pb2 as pb
+
+from services.chassis.db import Database
+from services.chassis.rpc.auth import Identity
+from services.chassis.wake import Wakeups
+from services.experiment.domain.records import Experiment, Process, Task
+from services.experiment.domain.transitions import terminal
+from services.experiment.handlers.experiments import required
+from services.experiment.storage import experiments, processes
+from services.experiment.wire import records as wire
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """An experiment as it stood at one moment, with the tasks that changed since the view before."""
+
+    experiment: Experiment
+    process: Process | None
+    tasks: list[Task]
+
+    def message(self) -> pb.WatchExperimentResponse:
+        return pb.WatchExperimentResponse(
+            experiment=wire.experiment(self.experiment),
+            process=wire.process(self.process) if self.process else None,
+            tasks=[wire.task(each) for each in self.tasks],
+        )
+
+
+class Watching:
+    """Follows experiments for any number of callers; each look is one short read."""
+
+    def __init__(self, db: Database, wakeups: Wakeups) -> None:
+        """`wakeups` tells of changes made here; those made by other replicas are seen within a second."""
+        self._db = db
+        self._wakeups = wakeups
+
+    async def watch(
+        self, who: Identity, request: pb.WatchExperimentRequest
+    ) -> AsyncGenerator[pb.WatchExperimentResponse, None]:
+        """The present state, then each change; ends after a terminal state."""
+        seen: _View | None = None
+        listening = cast(AsyncGenerator[None, None], self._wakeups.listen(request.experiment_id))
+        async with aclosing(listening) as occasions:
+            async for _ in occasions:
+                view = await asyncio.to_thread(self._look, who.tenant, request.experiment_id, seen)
+                if view is None:
+                    continue
+                seen = view
+                yield view.message()
+                if terminal(view.experiment.state):
+                    return
+
+    def _look(self, tenant: str, experiment_id: str, seen: _View | None) -> _View | None:
+        """The experiment as it stands; None where it stands as it was seen."""
+        with self._db.read() as tx:
+            row = required(experiments.find(tx, tenant, experiment_id), experiment_id)
+            if seen is not None and row.revision == seen.experiment.revision:
+                return None
+            process = processes.find(tx, tenant, row.process_id) if row.process_id else None
+            if process is None:
+                return _View(row, None, [])
+            before = seen.process if seen else None
+            since = before.revision if before and before.process_id == process.process_id else -1
+            return _View(row, process, processes.tasks(tx, tenant, process.process_id, since))

@@ -1,0 +1,1 @@
+"""Queries. Each takes a connection inside a transaction and, but for those of the mesh itself, the tenant."""

@@ -1,0 +1,110 @@
+"""Queries on processes, their plans and their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.chassis.db import Tx
+from services.experiment.domain.records import Process, Task, fields
+from services.experiment.domain.transitions import ProcessState, TaskState
+from services.experiment.schema import planned_task, process, task
+
+_PROCESS_CHANGING = ("state", "phase", "reason", "condition_code", "seq", "last_position", "revision", "update_time")
+_TASK_CHANGING = (
+    "state", "attempt", "seq", "attempt_ended", "reason", "condition_code", "job", "start_time", "end_time", "revision",
+)  # fmt: skip
+_PROCESS_COLUMNS = tuple(process.c[name] for name in Process.__dataclass_fields__)
+_TASK_COLUMNS = tuple(task.c[name] for name in Task.__dataclass_fields__)
+_UPDATE_PROCESS = (
+    sa.update(process)
+    .where(process.c.process_id == sa.bindparam("key"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _PROCESS_CHANGING})
+)
+_UPDATE_TASK = (
+    sa.update(task)
+    .where(task.c.process_id == sa.bindparam("key"), task.c.task_id == sa.bindparam("key_task"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _TASK_CHANGING})
+)
+
+
+def insert(tx: Tx, tenant: str, row: Process, tasks: Sequence[Task], plan: Sequence[bytes]) -> None:
+    """Add a process with its tasks and its plan, both in the plan's order."""
+    tx.execute(sa.insert(process).values(fields(row)))
+    tx.execute(sa.insert(task), [{"tenant": tenant, **fields(each)} for each in tasks])
+    planned = [
+        {"tenant": tenant, "process_id": row.process_id, "ordinal": ordinal, "content": content}
+        for ordinal, content in enumerate(plan)
+    ]
+    tx.execute(sa.insert(planned_task), planned)
+
+
+def find(tx: Tx, tenant: str, process_id: str) -> Process | None:
+    """The process of that id."""
+    query = sa.select(*_PROCESS_COLUMNS).where(process.c.tenant == tenant, process.c.process_id == process_id)
+    row = tx.execute(query).one_or_none()
+    return _process(row) if row else None
+
+
+def tasks(tx: Tx, tenant: str, process_id: str, since: int = -1) -> list[Task]:
+    """The tasks of a process that changed after its revision `since`, in the order of the plan."""
+    query = sa.select(*_TASK_COLUMNS).where(
+        task.c.tenant == tenant, task.c.process_id == process_id, task.c.revision > since
+    )
+    return [_task(row) for row in tx.execute(query.order_by(task.c.ordinal))]
+
+
+def plan(tx: Tx, tenant: str, process_id: str) -> Iterator[bytes]:
+    """The serialised PlannedTasks of a process, in order."""
+    query = (
+        sa.select(planned_task.c.content)
+        .where(planned_task.c.tenant == tenant, planned_task.c.process_id == process_id)
+        .order_by(planned_task.c.ordinal)
+    )
+    return (row.content for row in tx.execute(query))
+
+
+def locked(tx: Tx, process_ids: Collection[str]) -> list[Process]:
+    """Those of the processes that exist, of any tenant; no other transaction changes them before this one ends."""
+    query = sa.select(*_PROCESS_COLUMNS).where(process.c.process_id.in_(process_ids))
+    return [_process(row) for row in tx.execute(query.order_by(process.c.process_id).with_for_update())]
+
+
+def some_tasks(tx: Tx, keys: Collection[tuple[str, str]]) -> list[Task]:
+    """Those of the tasks (process id, task id) that exist, of any tenant."""
+    # SQLite searches no index for pairs, only for single columns.
+    query = sa.select(*_TASK_COLUMNS).where(
+        task.c.process_id.in_({process_id for process_id, _ in keys}),
+        sa.tuple_(task.c.process_id, task.c.task_id).in_(keys),
+    )
+    return [_task(row) for row in tx.execute(query)]
+
+
+def update(tx: Tx, rows: Sequence[Process]) -> None:
+    """Write what can change of processes that were read under their locks."""
+    if rows:
+        changes = [{"key": row.process_id, **_changes(row, _PROCESS_CHANGING)} for row in rows]
+        tx.execute(_UPDATE_PROCESS, changes)
+
+
+def update_tasks(tx: Tx, rows: Sequence[Task]) -> None:
+    """Write what can change of tasks, under the locks of their processes."""
+    if rows:
+        changes = [{"key": row.process_id, "key_task": row.task_id, **_changes(row, _TASK_CHANGING)} for row in rows]
+        tx.execute(_UPDATE_TASK, changes)
+
+
+def _changes(row: Process | Task, names: Sequence[str]) -> dict[str, Any]:
+    return {f"new_{name}": getattr(row, name) for name in names}
+
+
+def _process(row: Any) -> Process:
+    values = dict(row._mapping)
+    return Process(**{**values, "state": ProcessState(values["state"])})
+
+
+def _task(row: Any) -> Task:
+    values = dict(row._mapping)
+    return Task(**{**values, "state": TaskState(values["state"])})
