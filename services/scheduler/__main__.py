@@ -1,0 +1,54 @@
+"""Wiring of the scheduler: `python -m services.scheduler`."""
+
+from __future__ import annotations
+
+import random
+import sys
+
+from vahana.scheduler.v1 import scheduler_pb2_grpc
+
+from services.chassis.bus.topics import SCHEDULER
+from services.chassis.inbox import Inbox
+from services.chassis.leases import Leases
+from services.chassis.outbox import Outbox
+from services.chassis.rpc.client import channel
+from services.chassis.run import Chassis, main
+from services.scheduler.consumers import TOPICS, Consumers
+from services.scheduler.handlers import Handlers
+from services.scheduler.leases import Shards
+from services.scheduler.peers import PlanPeer
+from services.scheduler.runs import Rules
+from services.scheduler.schema import metadata
+from services.scheduler.settings import SchedulerSettings
+from services.scheduler.timers import Timer
+from services.scheduler.transport import SERVICE, SchedulerService
+
+
+def wire() -> Chassis:
+    """Puts the service together."""
+    settings = SchedulerSettings()
+    chassis = Chassis.start(settings, metadata, "services.scheduler")
+    experiment = channel(settings.experiment_address, settings.token_file, service="experiment")
+    outbox = Outbox(metadata)
+    handlers = Handlers(
+        db=chassis.db,
+        outbox=outbox,
+        inbox=Inbox(metadata),
+        shards=Shards(Leases(metadata), alone=chassis.db.dialect == "sqlite"),
+        plans=PlanPeer(experiment),
+        rules=Rules(int(settings.resend_after_seconds * 1_000_000), random.random),
+    )
+    attempts = Timer("attempts", handlers.open_due_attempts)
+    handlers.attempts_planned.append(attempts.wake)
+    chassis.relay(outbox)
+    chassis.consume(SCHEDULER, TOPICS, Consumers(handlers).handle, name="process")
+    chassis.background("attempts", attempts.run)
+    chassis.background("sweeper", Timer("sweeper", handlers.send_unanswered_again).run)
+    chassis.background("inbox", Timer("inbox", handlers.forget_old_messages).run)
+    chassis.rpc.add(scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server, SchedulerService(handlers), SERVICE)
+    chassis.closing(experiment.close)
+    return chassis
+
+
+if __name__ == "__main__":
+    sys.exit(main(wire))

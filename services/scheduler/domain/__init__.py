@@ -1,0 +1,1 @@
+"""What the scheduler knows of processes and tasks, without storage or wire."""

@@ -1,0 +1,132 @@
+"""A process under way (run), its tasks, and what is reported of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from services.scheduler.domain.states import Phase, ProcessState, TaskState, TaskType, TriggerRule
+from services.scheduler.domain.transitions import ENDED_PROCESSES, ENDED_TASKS
+
+SHARDS = 32
+
+TaskKey = tuple[str, str]
+"""Process id and task id."""
+
+
+class Trouble(IntEnum):
+    """Why a task does not go on by itself; the lower one is told first."""
+
+    BLOCKED = 1
+    WAITS_FOR_ATTEMPT = 2
+
+
+@dataclass(slots=True)
+class Run:
+    """A process being walked. Times are microseconds UTC by the database's clock."""
+
+    tenant: str
+    process_id: str
+    experiment_id: str
+    shard: int
+    target: bytes
+    created_us: int
+    updated_us: int
+    state: ProcessState = ProcessState.QUEUED
+    phase: Phase = Phase.UNSPECIFIED
+    reason: str = ""
+    condition: int = 0
+    next_attempt_us: int | None = None
+    failure: str = ""
+    failure_condition: int = 0
+    open_tasks: int = 0
+    troubled_tasks: int = 0
+    emitted: int = 0
+    version: int = 0
+    ended_us: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it never changes again."""
+        return self.state in ENDED_PROCESSES
+
+
+@dataclass(slots=True)
+class Task:
+    """A node of a run's DAG.
+
+    `attempt` is the latest one opened or planned, 0 before the first; `heard` the highest sequence number an executor
+    reported for it; `emitted` the highest the scheduler gave. `pending`, `failed` and `skipped` are the walker's tally.
+    `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes.
+    """
+
+    tenant: str
+    process_id: str
+    task_id: str
+    shard: int
+    position: int
+    type: TaskType
+    rule: TriggerRule
+    required: bool
+    dependents: tuple[str, ...]
+    job_task_id: str
+    planned: bytes
+    pending: int = 0
+    failed: int = 0
+    skipped: int = 0
+    state: TaskState = TaskState.CREATED
+    attempt: int = 0
+    heard: int = 0
+    emitted: int = 0
+    trouble: Trouble | None = None
+    reason: str = ""
+    condition: int = 0
+    job: bytes | None = None
+    next_attempt_us: int | None = None
+    resend_us: int | None = None
+    resends: int = 0
+    version: int = 0
+
+    @property
+    def id(self) -> str:
+        """Its identity as one word."""
+        return f"{self.process_id}/{self.task_id}"
+
+    @property
+    def key(self) -> TaskKey:
+        """Its identity."""
+        return self.process_id, self.task_id
+
+    @property
+    def ended(self) -> bool:
+        """Whether it never changes again."""
+        return self.state in ENDED_TASKS
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A process to take up, and what its plan must be."""
+
+    message_id: str
+    tenant: str
+    experiment_id: str
+    process_id: str
+    plan_sha256: str
+    task_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an executor reports of an attempt."""
+
+    tenant: str
+    process_id: str
+    task_id: str
+    attempt: int
+    seq: int
+    state: TaskState
+    reason: str
+    condition: int
+    blocked: bool
+    retryable: bool
+    job: bytes | None

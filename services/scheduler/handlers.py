@@ -1,0 +1,172 @@
+"""What the scheduler does: take up launches, apply reports, keep time, answer operators.
+
+Everything that moves a process is one transaction that locks its run first, and may be done again without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import Column
+
+from services.chassis.db import Database, after_commit
+from services.chassis.errors import FieldViolation, InvalidFields, NotFound
+from services.chassis.inbox import Inbox
+from services.chassis.outbox import Outbox
+from services.chassis.paging import decode_token, encode_token, page_limit
+from services.scheduler import storage
+from services.scheduler.domain.model import Launch, Report, Run, Task
+from services.scheduler.leases import Shards
+from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
+from services.scheduler.runs import Batch, Rules
+from services.scheduler.schema import task as task_table
+from services.scheduler.walker import PlanUnwalkableError
+
+DUE_AT_ONCE = 500
+"""Most tasks one transaction of the timers moves."""
+IDLE = 1.0
+"""Seconds after which to look again in any case: another scheduler may have planned something, and died."""
+REMEMBERED_US = 4 * 24 * 3600 * 1_000_000
+"""How long ids of messages are kept: the topics' retention and a day."""
+FORGET_EVERY = 3600.0
+
+_NEXT_ATTEMPT = task_table.c.next_attempt_us
+_RESEND = task_table.c.resend_us
+
+
+class Plans(Protocol):
+    """Where plans come from."""
+
+    def fetch(self, launches: Sequence[Launch]) -> list[Plan]:
+        """The plans of these launches, in order. Unavailable where they cannot be had now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The use cases. Whoever is in `attempts_planned` is told of every next attempt planned: it may be due first."""
+
+    db: Database
+    outbox: Outbox
+    inbox: Inbox
+    shards: Shards
+    plans: Plans
+    rules: Rules
+    attempts_planned: list[Callable[[], None]] = field(default_factory=list)
+
+    def take(self, launches: Sequence[Launch], reports: Sequence[Report]) -> None:
+        """Takes up launched processes and applies reports: all of them in one transaction, or none."""
+        planned = self._planned(launches)
+        if not planned and not reports:
+            return
+        with self.db.write() as tx:
+            batch = Batch(tx, self.db.now_us(tx), self.rules)
+            fresh = self.inbox.admit(tx, [launch.message_id for launch, _ in planned])
+            batch.lock({report.process_id for report in reports} | {launch.process_id for launch, _ in planned})
+            for launch, plan in planned:
+                if launch.message_id in fresh and launch.process_id not in batch.runs:
+                    self._launch(batch, launch, plan)
+            batch.load((report.process_id, report.task_id) for report in reports)
+            batch.load_job_owners()
+            for report in reports:
+                batch.apply(report)
+            batch.finish(self.outbox)
+            if batch.attempts_planned:
+                for tell in self.attempts_planned:
+                    after_commit(tx, tell)
+
+    def open_due_attempts(self) -> float:
+        """Opens the attempts whose time has come; returns in how many seconds the next may be due, at most IDLE."""
+        wait = self._until_due(_NEXT_ATTEMPT)
+        if wait > 0:
+            return wait
+        with self.db.write() as tx:
+            batch = Batch(tx, self.db.now_us(tx), self.rules)
+            due = self._due(batch, _NEXT_ATTEMPT)
+            for task in due:
+                batch.open_attempt(task)
+            batch.finish(self.outbox)
+        return 0.0 if due else IDLE
+
+    def send_unanswered_again(self) -> float:
+        """Repeats dispatches no executor has answered for too long; returns in how many seconds to look again."""
+        wait = self._until_due(_RESEND)
+        if wait > 0:
+            return wait
+        with self.db.write() as tx:
+            batch = Batch(tx, self.db.now_us(tx), self.rules)
+            due = self._due(batch, _RESEND)
+            for task in due:
+                batch.send_again(task, self.outbox)
+            batch.finish(self.outbox)
+        return 0.0 if due else IDLE
+
+    def forget_old_messages(self) -> float:
+        """Forgets the ids of messages that no topic keeps any more; returns in how many seconds to look again."""
+        with self.db.write() as tx:
+            self.inbox.purge(tx, self.db.now_us(tx) - REMEMBERED_US)
+        return FORGET_EVERY
+
+    def get_run(self, tenant: str, process_id: str) -> tuple[Run, list[Task]]:
+        """A run of the tenant with its tasks; NotFound where the scheduler has not taken up such a process."""
+        with self.db.read() as tx:
+            run = storage.get_run(tx, tenant, process_id)
+            if run is None:
+                raise NotFound("run", process_id)
+            return run, storage.list_tasks(tx, tenant, process_id)
+
+    def list_runs(self, tenant: str, page_size: int, page_token: str) -> tuple[list[Run], str]:
+        """A page of the tenant's runs that have not ended, the oldest first, and the token of the next page."""
+        limit, after = page_limit(page_size), _place(page_token)
+        with self.db.read() as tx:
+            runs = storage.list_open_runs(tx, tenant, after, limit + 1)
+        if len(runs) <= limit:
+            return runs, ""
+        return runs[:limit], encode_token(runs[limit - 1].created_us, runs[limit - 1].process_id)
+
+    def _planned(self, launches: Sequence[Launch]) -> list[tuple[Launch, Plan]]:
+        """Fetches and verifies the plans of launches not taken up yet."""
+        if not launches:
+            return []
+        with self.db.read() as tx:
+            known = storage.known_processes(tx, {launch.process_id for launch in launches})
+        fresh = {launch.process_id: launch for launch in launches if launch.process_id not in known}
+        planned = list(zip(fresh.values(), self.plans.fetch(list(fresh.values())), strict=True))
+        for launch, plan in planned:
+            verify(launch, plan)
+        return planned
+
+    @staticmethod
+    def _launch(batch: Batch, launch: Launch, plan: Plan) -> None:
+        run = new_run(launch, plan, batch.now)
+        try:
+            nodes = plan_nodes(plan)
+        except PlanUnwalkableError as error:
+            batch.refuse(run, f"the plan cannot be carried out: {error}")
+        else:
+            batch.launch(run, new_tasks(run, plan, nodes), nodes)
+
+    def _until_due(self, due: Column[Any]) -> float:
+        with self.db.read() as tx:
+            earliest = storage.earliest(tx, due)
+            return IDLE if earliest is None else min(IDLE, (earliest - self.db.now_us(tx)) / 1_000_000)
+
+    def _due(self, batch: Batch, due: Column[Any]) -> list[Task]:
+        """Locks and takes up the tasks whose time has come, of the shards this scheduler can take."""
+        shards = self.shards.take(batch.tx, storage.due_shards(batch.tx, due, batch.now))
+        keys = storage.due_tasks(batch.tx, due, shards, batch.now, DUE_AT_ONCE)
+        batch.lock({process_id for process_id, _ in keys})
+        batch.load(keys)
+        # Read again under the lock: whoever held it before may have moved the task.
+        times = ((task, getattr(task, due.name)) for task in batch.tasks.values())
+        return [task for task, time in times if time is not None and time <= batch.now]
+
+
+def _place(page_token: str) -> tuple[int, str] | None:
+    match decode_token(page_token):
+        case ():
+            return None
+        case (created, process_id) if created.isdecimal():
+            return int(created), process_id
+    raise InvalidFields([FieldViolation("page_token", "is not a token of this list; send next_page_token as it came")])

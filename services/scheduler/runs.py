@@ -1,0 +1,238 @@
+"""One transaction's work on runs: loads what is needed, moves it, walks on, and writes records and messages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from services.chassis import log
+from services.chassis.outbox import Outbox, OutboxRow
+from services.scheduler import storage, walker, wire
+from services.scheduler.domain import progress
+from services.scheduler.domain.model import Report, Run, Task, TaskKey
+from services.scheduler.domain.states import Phase, TaskState, TaskType
+from services.scheduler.retry import Again, after_failure
+
+_log = log.get("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the scheduler goes by: when an unanswered dispatch is sent again (microseconds), and its dice, in [0, 1)."""
+
+    resend_after_us: int
+    random: Callable[[], float]
+
+
+class Batch:
+    """The runs and tasks one transaction touches: `lock` and `load` take them up, `finish` writes all that changed."""
+
+    def __init__(self, tx: Connection, now: int, rules: Rules) -> None:
+        self.tx, self.now, self._rules = tx, now, rules
+        self.attempts_planned = False
+        self.runs: dict[str, Run] = {}
+        self.tasks: dict[TaskKey, Task] = {}
+        self._new: dict[str, Run] = {}
+        self._phases: dict[str, Phase] = {}
+        self._changed: dict[TaskKey, Task] = {}
+        self._ends: list[Task] = []
+        self._dispatched: list[Task] = []
+        self._rows: defaultdict[str, list[OutboxRow]] = defaultdict(list)
+
+    def lock(self, process_ids: Collection[str]) -> None:
+        """Locks the runs of these processes and takes them up."""
+        for process_id, run in storage.lock_runs(self.tx, process_ids).items():
+            self.runs[process_id], self._phases[process_id] = run, run.phase
+
+    def load(self, keys: Iterable[TaskKey]) -> None:
+        """Takes up tasks of locked runs; those taken up already stay as they are."""
+        missing = {key: None for key in keys if key not in self.tasks and key[0] in self.runs}
+        self.tasks.update((task.key, task) for task in storage.read_tasks(self.tx, missing))
+
+    def load_job_owners(self) -> None:
+        """Takes up the submission tasks of the monitoring tasks at hand: news of a job is kept there."""
+        watching = [task for task in self.tasks.values() if task.type is TaskType.MONITORING]
+        self.load((task.process_id, task.job_task_id) for task in watching)
+
+    def launch(self, run: Run, tasks: Sequence[Task], nodes: Sequence[walker.Node]) -> None:
+        """Takes up a new process and starts on its roots."""
+        self._enter(run)
+        run.open_tasks = len(tasks)
+        self.tasks.update((task.key, task) for task in tasks)
+        self._changed.update((task.key, task) for task in tasks)
+        self._take_step(run, walker.start(nodes))
+
+    def refuse(self, run: Run, reason: str) -> None:
+        """Takes up a new process that cannot be walked, and fails it at once."""
+        self._enter(run)
+        run.failure = reason
+
+    def apply(self, report: Report) -> None:
+        """Applies what an executor reports; whatever is stale, repeated or of another tenant changes nothing."""
+        run, task = self.runs.get(report.process_id), self.tasks.get((report.process_id, report.task_id))
+        if run is None or task is None or run.tenant != report.tenant:
+            _log.warning("report of an unknown task ignored", process_id=report.process_id, task_id=report.task_id)
+            return
+        if not progress.news(task, report):
+            return
+        self._keep_job(task, report)
+        was_troubled = task.trouble is not None
+        if report.state is not TaskState.FAILED or not self._plan_next(run, task, report):
+            progress.hear(task, report, self.now, self._rules.resend_after_us)
+        run.troubled_tasks += (task.trouble is not None) - was_troubled
+        self._changed[task.key] = task
+        if task.ended:
+            self._end(run, task)
+
+    def open_attempt(self, task: Task) -> None:
+        """Opens the attempt that a task waits for."""
+        run = self.runs[task.process_id]
+        run.troubled_tasks -= task.trouble is not None
+        self._dispatch(run, task)
+
+    def send_again(self, task: Task, outbox: Outbox) -> None:
+        """Repeats the dispatch of a task's present attempt, under the same id."""
+        progress.put_off_resend(task, self.now, self._rules.resend_after_us)
+        self._changed[task.key] = task
+        ref = wire.dispatch_ref(task)
+        if storage.is_kept(self.tx, ref):
+            # Changes nothing where the first copy has not left yet.
+            outbox.resend(self.tx, ref)
+        else:
+            self._dispatched.append(task)
+
+    def finish(self, outbox: Outbox) -> None:
+        """Walks on from all that ended, and writes records and messages, statuses before the orders they go with."""
+        self._walk()
+        self.load((task.process_id, task.job_task_id) for task in self._dispatched if task.job_task_id)
+        for run in self._new.values():
+            self._conclude(run)
+        new = [task for task in self._changed.values() if task.process_id in self._new]
+        storage.insert_runs(self.tx, self._new.values(), new)
+        old = [task for task in self._changed.values() if task.process_id not in self._new]
+        storage.update_tasks(self.tx, old)
+        moved = [self.runs[process_id] for process_id in dict.fromkeys(task.process_id for task in old)]
+        for run in moved:
+            self._conclude(run)
+        storage.update_runs(self.tx, moved)
+        outbox.add_many(self.tx, [row for rows in self._rows.values() for row in rows] + self._orders())
+
+    def _enter(self, run: Run) -> None:
+        self.runs[run.process_id] = self._new[run.process_id] = run
+        self._phases[run.process_id] = run.phase
+        self._tell_process(run)
+
+    def _plan_next(self, run: Run, task: Task, report: Report) -> bool:
+        """Plans the attempt after a failed one; False where it was the last."""
+        policy = wire.policy_of(task)
+        decision = after_failure(
+            policy,
+            task.attempt,
+            retryable=report.retryable,
+            condition=report.condition,
+            random=self._rules.random(),
+        )
+        if isinstance(decision, Again):
+            progress.plan_attempt(task, report, decision.attempt, self.now + decision.delay_us, policy.max_attempts)
+            self.attempts_planned = True
+            return True
+        if report.retryable and task.attempt < policy.max_attempts:
+            self._overrule(run, task, report)
+        return False
+
+    def _overrule(self, run: Run, task: Task, report: Report) -> None:
+        """The executor holds another attempt to be of use, the scheduler does not: others are told so."""
+        self._tell_task(run, task, TaskState.FAILED, report.reason, report.condition)
+
+    def _keep_job(self, task: Task, report: Report) -> None:
+        owner = self.tasks.get((task.process_id, task.job_task_id))
+        if report.job is None or owner is None:
+            return
+        owner.job = wire.merged_job(owner.job, report.job)
+        self._changed[owner.key] = owner
+
+    def _end(self, run: Run, task: Task) -> None:
+        run.open_tasks -= 1
+        self._ends.append(task)
+        if not run.failure and walker.fails_process(task.required, task.state, task.rule):
+            run.failure = f"{task.task_id}: {task.reason or 'ended without a reason'}"
+            run.failure_condition = task.condition
+
+    def _walk(self) -> None:
+        while self._ends:
+            ends, self._ends = self._ends, []
+            self.load((task.process_id, name) for task in ends for name in task.dependents)
+            by_process: defaultdict[str, list[Task]] = defaultdict(list)
+            for task in ends:
+                by_process[task.process_id].append(task)
+            for process_id, group in by_process.items():
+                waiting = [self.tasks[process_id, name] for task in group for name in task.dependents]
+                step = walker.advance(
+                    [(task.state, task.dependents) for task in group],
+                    {task.task_id: task.rule for task in waiting},
+                    {task.task_id: walker.Tally(task.pending, task.failed, task.skipped) for task in waiting},
+                )
+                self._take_step(self.runs[process_id], step)
+
+    def _take_step(self, run: Run, step: walker.Step) -> None:
+        for name, tally in step.tallies.items():
+            task = self.tasks[run.process_id, name]
+            task.pending, task.failed, task.skipped = tally.pending, tally.failed, tally.skipped
+            self._changed[task.key] = task
+        for name in step.run:
+            self._dispatch(run, self.tasks[run.process_id, name])
+        for name in step.skip:
+            task = self.tasks[run.process_id, name]
+            progress.skip(task)
+            self._tell_task(run, task, task.state, task.reason, task.condition)
+            self._end(run, task)
+
+    def _dispatch(self, run: Run, task: Task) -> None:
+        progress.open_attempt(task, self.now, self._rules.resend_after_us)
+        progress.enter_phase(run, task)
+        self._tell_task(run, task, task.state, task.reason, task.condition)
+        self._changed[task.key] = task
+        self._dispatched.append(task)
+
+    def _conclude(self, run: Run) -> None:
+        """Settles how a run stands now, and tells of it where that is news."""
+        run.updated_us = self.now
+        end = walker.process_end(run.open_tasks, bool(run.failure))
+        trouble = storage.first_trouble(self.tx, run.process_id) if end is None and run.troubled_tasks else None
+        changed = progress.take_standing(run, progress.standing_of(run, end, trouble))
+        run.ended_us = self.now if run.ended else None
+        if changed or run.phase != self._phases[run.process_id]:
+            self._tell_process(run)
+
+    def _tell_process(self, run: Run) -> None:
+        """An end comes after all the process's tasks had to say; anything else before, but after its taking up."""
+        run.emitted += 1
+        rows = self._rows[run.process_id]
+        taken_up = run.process_id in self._new and run.emitted > 1
+        rows.insert(len(rows) if run.ended else int(taken_up), wire.process_status(run, self.now))
+
+    def _tell_task(self, run: Run, task: Task, state: TaskState, reason: str, condition: int) -> None:
+        task.emitted += 1
+        row = wire.task_status(run, task, self.now, state=state, reason=reason, condition=condition)
+        self._rows[run.process_id].append(row)
+
+    def _orders(self) -> list[OutboxRow]:
+        loose = {task.process_id for task in self._dispatched if not task.job_task_id} - self._new.keys()
+        jobs = storage.jobs(self.tx, loose)
+        return [
+            wire.dispatch(
+                self.runs[task.process_id],
+                task,
+                self._job_of(task) if task.job_task_id else jobs.get(task.process_id, {}),
+                self.now,
+            )
+            for task in self._dispatched
+        ]
+
+    def _job_of(self, task: Task) -> dict[str, bytes]:
+        """A task about one job is told of that one: a process may have thousands."""
+        owner = self.tasks.get((task.process_id, task.job_task_id))
+        return {owner.task_id: owner.job} if owner is not None and owner.job is not None else {}

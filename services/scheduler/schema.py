@@ -1,0 +1,88 @@
+"""The scheduler's tables. A process under way is a row of `run`, each node of its DAG a row of `task`.
+
+Columns are named as the fields of `domain.model`, which says what they mean. Partial indexes hold only the rows
+somebody looks for: a task leaves them as soon as it goes on.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.chassis.schema import add_platform_tables
+
+PLATFORM_TABLES = ("outbox", "inbox", "lease", "parked")
+
+metadata = sa.MetaData()
+add_platform_tables(metadata, *PLATFORM_TABLES)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("tenant", sa.String(63), nullable=False),
+    sa.Column("process_id", sa.String(100), nullable=False),
+    sa.Column("experiment_id", sa.String(100), nullable=False),
+    sa.Column("shard", sa.SmallInteger, nullable=False),
+    sa.Column("target", sa.LargeBinary, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("updated_us", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("phase", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("condition", sa.SmallInteger, nullable=False),
+    sa.Column("next_attempt_us", sa.BigInteger, nullable=True),
+    sa.Column("failure", sa.Text, nullable=False),
+    sa.Column("failure_condition", sa.SmallInteger, nullable=False),
+    sa.Column("open_tasks", sa.Integer, nullable=False),
+    sa.Column("troubled_tasks", sa.Integer, nullable=False),
+    sa.Column("emitted", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("ended_us", sa.BigInteger, nullable=True),
+    sa.PrimaryKeyConstraint("process_id", name="pk_run"),
+)
+
+task = sa.Table(
+    "task",
+    metadata,
+    # process_id/task_id in one: SQLite finds no index for a list of pairs.
+    sa.Column("id", sa.String(300), nullable=False),
+    sa.Column("tenant", sa.String(63), nullable=False),
+    sa.Column("process_id", sa.String(100), nullable=False),
+    sa.Column("task_id", sa.String(200), nullable=False),
+    sa.Column("shard", sa.SmallInteger, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("type", sa.SmallInteger, nullable=False),
+    sa.Column("rule", sa.SmallInteger, nullable=False),
+    sa.Column("required", sa.Boolean, nullable=False),
+    sa.Column("dependents", sa.JSON, nullable=False),
+    sa.Column("job_task_id", sa.String(200), nullable=False),
+    sa.Column("planned", sa.LargeBinary, nullable=False),
+    sa.Column("pending", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("skipped", sa.Integer, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("heard", sa.BigInteger, nullable=False),
+    sa.Column("emitted", sa.BigInteger, nullable=False),
+    sa.Column("trouble", sa.SmallInteger, nullable=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("condition", sa.SmallInteger, nullable=False),
+    sa.Column("job", sa.LargeBinary, nullable=True),
+    sa.Column("next_attempt_us", sa.BigInteger, nullable=True),
+    sa.Column("resend_us", sa.BigInteger, nullable=True),
+    sa.Column("resends", sa.Integer, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("id", name="pk_task"),
+    sa.ForeignKeyConstraint(["process_id"], ["run.process_id"], name="fk_task_run"),
+)
+
+
+def _partial(name: str, *columns: sa.Column[object], where: sa.ColumnElement[bool]) -> sa.Index:
+    return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+sa.Index("ix_task_process", task.c.process_id, task.c.position, unique=True)
+_partial("ix_run_open", run.c.tenant, run.c.created_us, run.c.process_id, where=run.c.ended_us.is_(None))
+_partial("ix_task_next_attempt", task.c.next_attempt_us, where=task.c.next_attempt_us.is_not(None))
+_partial("ix_task_resend", task.c.resend_us, where=task.c.resend_us.is_not(None))
+_partial("ix_task_trouble", task.c.process_id, task.c.trouble, task.c.position, where=task.c.trouble.is_not(None))
+_partial("ix_task_job", task.c.process_id, where=task.c.job.is_not(None))

@@ -1,0 +1,141 @@
+"""Between messages and the scheduler's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+
+from services.chassis.bus.topics import STATUS, TASK_TOPICS
+from services.chassis.clock import to_timestamp
+from services.chassis.outbox import OutboxRow
+from services.scheduler.domain.model import Launch, Report, Run, Task
+from services.scheduler.domain.states import JobState, TaskState
+from services.scheduler.domain.transitions import JOB, legal
+from services.scheduler.retry import Policy
+
+SOURCE = "scheduler"
+EXECUTOR = "executor"
+
+
+def read_launch(envelope: event_pb2.Envelope) -> Launch:
+    """What a launch says."""
+    content = envelope.process_launched
+    return Launch(
+        envelope.id,
+        envelope.tenant,
+        content.experiment_id,
+        content.process_id,
+        content.plan_sha256,
+        content.task_count,
+    )
+
+
+def read_report(envelope: event_pb2.Envelope) -> Report:
+    """What an executor says of an attempt."""
+    content = envelope.status_changed
+    return Report(
+        tenant=envelope.tenant,
+        process_id=content.process_id,
+        task_id=content.task_id,
+        attempt=content.attempt,
+        seq=content.seq,
+        state=TaskState(content.task_state),
+        # Programs print anything; PostgreSQL keeps no NUL in a text.
+        reason=content.reason.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        condition=content.condition_code,
+        blocked=content.blocked,
+        retryable=content.retryable,
+        job=content.job.SerializeToString() if content.HasField("job") else None,
+    )
+
+
+def policy_of(task: Task) -> Policy:
+    """The bounds of a task's attempts."""
+    retry = task_pb2.PlannedTask.FromString(task.planned).retry
+    return Policy(
+        max(retry.max_attempts, 1), retry.initial_backoff.ToMicroseconds(), retry.max_backoff.ToMicroseconds()
+    )
+
+
+def merged_job(known: bytes | None, told: bytes) -> bytes:
+    """What is known of a job after more was told: a job that has ended is not brought back to life by late news."""
+    if known is None:
+        return told
+    before, after = task_pb2.Job.FromString(known), task_pb2.Job.FromString(told)
+    same = (before.name, before.job_id) == (after.name, after.job_id)
+    if same and before.state and after.state and not legal(JOB, JobState(before.state), JobState(after.state)):
+        return known
+    return told
+
+
+def process_status(run: Run, now: int) -> OutboxRow:
+    """The record of how a run stands; to be given its number, `run.emitted`, before."""
+    change = event_pb2.StatusChanged(
+        experiment_id=run.experiment_id,
+        process_id=run.process_id,
+        seq=run.emitted,
+        source=SOURCE,
+        process_state=state_pb2.ProcessState.ValueType(run.state),
+        phase=state_pb2.ProcessPhase.ValueType(run.phase),
+        reason=run.reason,
+        condition_code=state_pb2.ConditionCode.ValueType(run.condition),
+        time=to_timestamp(now),
+        next_attempt_at=to_timestamp(run.next_attempt_us) if run.next_attempt_us is not None else None,
+    )
+    return _status_row(run, change, now)
+
+
+def task_status(run: Run, task: Task, now: int, *, state: TaskState, reason: str, condition: int) -> OutboxRow:
+    """The record of how a task's present attempt stands; to be given its number, `task.emitted`, before."""
+    change = event_pb2.StatusChanged(
+        experiment_id=run.experiment_id,
+        process_id=run.process_id,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        seq=task.emitted,
+        source=SOURCE,
+        task_state=state_pb2.TaskState.ValueType(state),
+        task_type=state_pb2.TaskType.ValueType(task.type),
+        reason=reason,
+        condition_code=state_pb2.ConditionCode.ValueType(condition),
+        time=to_timestamp(now),
+    )
+    return _status_row(run, change, now)
+
+
+def dispatch(run: Run, task: Task, jobs: Mapping[str, bytes], now: int) -> OutboxRow:
+    """The order to do a task's present attempt. Its id is the same however often it is written."""
+    planned = task_pb2.PlannedTask.FromString(task.planned)
+    content = event_pb2.TaskDispatched(
+        experiment_id=run.experiment_id,
+        process_id=run.process_id,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        type=planned.type,
+        spec=planned.spec,
+        target=task_pb2.Target.FromString(run.target),
+        retry=planned.retry,
+        jobs={name: task_pb2.Job.FromString(job) for name, job in jobs.items()},
+    )
+    envelope = _envelope(run, dispatch_ref(task), now)
+    envelope.task_dispatched.CopyFrom(content)
+    return OutboxRow(TASK_TOPICS[task.type], run.process_id, envelope.SerializeToString(), dispatch_ref(task))
+
+
+def dispatch_ref(task: Task) -> str:
+    """Names the dispatch of a task's present attempt, in the outbox and as its id."""
+    return f"{task.process_id}/{task.task_id}/{task.attempt}"
+
+
+def _status_row(run: Run, change: event_pb2.StatusChanged, now: int) -> OutboxRow:
+    id_ = f"{SOURCE}/{change.process_id}/{change.task_id}/{change.attempt}/{change.seq}"
+    envelope = _envelope(run, id_, now)
+    envelope.status_changed.CopyFrom(change)
+    return OutboxRow(STATUS, run.process_id, envelope.SerializeToString(), run.process_id)
+
+
+def _envelope(run: Run, id_: str, now: int) -> event_pb2.Envelope:
+    return event_pb2.Envelope(
+        id=id_, tenant=run.tenant, aggregate_id=run.process_id, source=SOURCE, time=to_timestamp(now)
+    )
