@@ -1,0 +1,1 @@
+"""One address for the whole mesh: authenticates, forwards, answers health and reflection. Keeps no state."""

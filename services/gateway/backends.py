@@ -1,0 +1,38 @@
+"""The services behind the gateway: their addresses, and one channel to each."""
+
+from __future__ import annotations
+
+import functools
+
+import grpc
+
+from services.chassis.rpc import connections
+from services.chassis.settings import Settings
+
+
+class Backends:
+    """Opens channels with their first use, on the loop that uses them, and keeps them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._addresses: dict[str, str] = {
+            "profile": settings.profile_address,
+            "registry": settings.registry_address,
+            "experiment": settings.experiment_address,
+            "scheduler": settings.scheduler_address,
+            "executor": settings.executor_address,
+        }
+        self._max_message_bytes = settings.max_message_bytes
+
+    @functools.cache  # noqa: B019 - lives as long as the process
+    def calls(self, backend: str) -> grpc.aio.Channel:
+        """For calls passed on. Repeating them is left to callers, who know which of theirs may be repeated."""
+        return self._connect(backend, health_checked=True)
+
+    @functools.cache  # noqa: B019 - as above
+    def health(self, backend: str) -> grpc.aio.Channel:
+        """For asking after health, which reaches a service that takes no calls now."""
+        return self._connect(backend, health_checked=False)
+
+    def _connect(self, backend: str, *, health_checked: bool) -> grpc.aio.Channel:
+        options = connections.channel_options(self._max_message_bytes, retries=False, health_checked=health_checked)
+        return connections.connect_aio(self._addresses[backend], options)

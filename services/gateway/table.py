@@ -1,0 +1,79 @@
+"""What the gateway forwards, and to which service of the mesh. Whatever is not in here has no way in from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import ServiceDescriptor
+from vahana.executor.v1 import executor_pb2
+from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2
+from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
+from vahana.registry.v1 import application_pb2, compute_resource_pb2, storage_resource_pb2
+from vahana.scheduler.v1 import scheduler_pb2
+
+PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
+    "profile": (
+        tenant_pb2.DESCRIPTOR.services_by_name["TenantService"],
+        user_pb2.DESCRIPTOR.services_by_name["UserService"],
+        credential_pb2.DESCRIPTOR.services_by_name["CredentialService"],
+    ),
+    "registry": (
+        application_pb2.DESCRIPTOR.services_by_name["ApplicationService"],
+        compute_resource_pb2.DESCRIPTOR.services_by_name["ComputeResourceService"],
+        storage_resource_pb2.DESCRIPTOR.services_by_name["StorageResourceService"],
+    ),
+    "experiment": (
+        project_pb2.DESCRIPTOR.services_by_name["ProjectService"],
+        experiment_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
+        data_pb2.DESCRIPTOR.services_by_name["DataService"],
+    ),
+    "scheduler": (scheduler_pb2.DESCRIPTOR.services_by_name["SchedulerService"],),
+    "executor": (executor_pb2.DESCRIPTOR.services_by_name["ExecutorService"],),
+}
+"""The services anyone with a token may call, by the service of the mesh that serves them."""
+
+PRIVATE: dict[str, tuple[ServiceDescriptor, ...]] = {
+    "profile": (credential_pb2.DESCRIPTOR.services_by_name["SigningService"],),
+    "experiment": (process_pb2.DESCRIPTOR.services_by_name["ProcessService"],),
+}
+"""Called between services alone: never forwarded, but their health may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method: its path, who serves it, and which ways it streams."""
+
+    path: str
+    backend: str
+    requests_stream: bool
+    responses_stream: bool
+
+    @property
+    def endless(self) -> bool:
+        """A stream without an end of its own, by the naming rule of the contracts."""
+        return self.path.rpartition("/")[2].startswith("Watch")
+
+
+def routes() -> list[Route]:
+    """Every method that is forwarded."""
+    return [
+        Route(f"/{service.full_name}/{method.name}", backend, method.client_streaming, method.server_streaming)
+        for backend, services in PUBLIC.items()
+        for service in services
+        for method in service.methods
+    ]
+
+
+def public_names() -> list[str]:
+    """Full names of the services that are forwarded."""
+    return [service.full_name for services in PUBLIC.values() for service in services]
+
+
+def owners() -> dict[str, str]:
+    """The service of the mesh behind every gRPC service, private ones included, by full name."""
+    return {
+        service.full_name: backend
+        for table in (PUBLIC, PRIVATE)
+        for backend, services in table.items()
+        for service in services
+    }

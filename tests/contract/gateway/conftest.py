@@ -1,0 +1,167 @@
+"""A gateway before backends that do what a test tells them."""
+
+import queue
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
+from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
+
+from services.chassis.run import Chassis
+from services.chassis.settings import Settings
+from services.gateway.__main__ import mount
+
+BACKENDS = ("profile", "registry", "experiment", "scheduler", "executor")
+
+
+@dataclass
+class Seen:
+    """What a backend was sent, and signs of what happened to its calls."""
+
+    metadata: list[dict[str, object]] = field(default_factory=list)
+    remaining: list[float | None] = field(default_factory=list)
+    entered: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    say: queue.Queue[object] = field(default_factory=queue.Queue)
+
+    def note(self, context) -> None:
+        self.metadata.append(dict(context.invocation_metadata()))
+        self.remaining.append(context.time_remaining())
+        context.add_callback(self.ended.set)
+        self.entered.set()
+
+
+class Tenants(tenant_pb2_grpc.TenantServiceServicer):
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+
+    def GetTenant(self, request, context):
+        self.seen.note(context)
+        if request.name == "wait":
+            self.seen.say.get(timeout=30)
+        if request.name == "refuse":
+            context.set_trailing_metadata([("grpc-status-details-bin", b"\x08\x05\x12\x04gone"), ("x-own", "1")])
+            context.abort(grpc.StatusCode.NOT_FOUND, "gone")
+        context.send_initial_metadata([("x-first", "a")])
+        context.set_trailing_metadata([("x-last", "b"), ("x-last-bin", b"\x00\xff")])
+        return tenant_pb2.GetTenantResponse(tenant=tenant_pb2.Tenant(name=request.name))
+
+
+class Data(data_pb2_grpc.DataServiceServicer):
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+
+    def UploadFile(self, requests, context):
+        self.seen.note(context)
+        size = 0
+        for request in requests:
+            if request.chunk == b"refuse":
+                context.abort(grpc.StatusCode.DATA_LOSS, "enough")
+            size += len(request.chunk)
+        return data_pb2.UploadFileResponse(size=size)
+
+    def DownloadOutput(self, request, context):
+        self.seen.note(context)
+        for number in range(200):
+            yield data_pb2.DownloadOutputResponse(chunk=number.to_bytes(2, "big") * 5000)
+        if request.output == "break":
+            context.abort(grpc.StatusCode.DATA_LOSS, "broken")
+        context.set_trailing_metadata([("x-last", "c")])
+
+
+class Experiments(experiment_pb2_grpc.ExperimentServiceServicer):
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+
+    def WatchExperiment(self, request, context):
+        self.seen.note(context)
+        while (said := self.seen.say.get(timeout=30)) is not None:
+            yield experiment_pb2.WatchExperimentResponse(experiment=experiment_pb2.Experiment(experiment_id=str(said)))
+
+
+class Healthy(health_pb2_grpc.HealthServicer):
+    """SERVING for every name until told otherwise."""
+
+    def __init__(self) -> None:
+        self.status = health_pb2.HealthCheckResponse.SERVING
+        self.watches: list[queue.Queue[int]] = []
+
+    def Check(self, request, context):
+        return health_pb2.HealthCheckResponse(status=self.status)
+
+    def Watch(self, request, context):
+        changes: queue.Queue[int | None] = queue.Queue()
+        changes.put(self.status)
+        self.watches.append(changes)
+        context.add_callback(lambda: changes.put(None))
+        while (status := changes.get()) is not None:
+            yield health_pb2.HealthCheckResponse(status=status)
+
+    def become(self, status: int) -> None:
+        self.status = status
+        for watch in self.watches:
+            watch.put(status)
+
+
+class Backend:
+    """One service of the mesh, faked with every service a test needs; can be taken down and brought back."""
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self.health = Healthy()
+        self.port = 0
+        self.server: grpc.Server | None = None
+        self.up()
+
+    def up(self) -> None:
+        self.server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
+        tenant_pb2_grpc.add_TenantServiceServicer_to_server(Tenants(self.seen), self.server)
+        data_pb2_grpc.add_DataServiceServicer_to_server(Data(self.seen), self.server)
+        experiment_pb2_grpc.add_ExperimentServiceServicer_to_server(Experiments(self.seen), self.server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.server.start()
+
+    def down(self) -> None:
+        if self.server is not None:
+            self.server.stop(0).wait()
+            self.server = None
+
+
+@pytest.fixture
+def backends():
+    made = {name: Backend() for name in BACKENDS}
+    yield SimpleNamespace(**made)
+    for each in made.values():
+        each.seen.say.put(None)
+        each.down()
+
+
+@pytest.fixture
+def gateway(serve, backends):
+    """The gateway, running; `gateway.stub(kind, who)`."""
+
+    def wire() -> Chassis:
+        settings = Settings(service="gateway")
+        chassis = Chassis.start(settings, None, "services.gateway")
+        mount(chassis.rpc, settings)
+        return chassis
+
+    return serve(wire, **{f"{name}_address": f"127.0.0.1:{getattr(backends, name).port}" for name in BACKENDS})
+
+
+@pytest.fixture
+def until():
+    def wait(condition, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    return wait
