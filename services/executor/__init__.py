@@ -1,0 +1,1 @@
+"""The executor: does the tasks, over SSH, on the users' clusters."""

@@ -1,0 +1,78 @@
+"""FORK: a detached process group on the host itself, with a fence against running twice and an exit receipt."""
+
+import hashlib
+from collections.abc import Sequence
+
+from services.executor import scripts
+from services.executor.batch.api import JobRequest, WatchedJob
+from services.executor.batch.script import render
+from services.executor.channels.api import Channel, Result
+from services.executor.domain.jobs import Seen, Sighting
+from services.executor.domain.troubles import Condition, Failure, Waiting, of_command
+
+_SECONDS = 60.0
+_SECONDS_TO_STOP = 5.0
+_TRANSIENT = 75
+"""Exit code of our scripts for what the next try may mend."""
+_NOT_SET = "-"
+
+
+class ForkJobs:
+    """Implements JobManager where there is no batch scheduler."""
+
+    def submit(self, channel: Channel, request: JobRequest, suffix: str) -> Sighting:
+        """See JobManager. One command on the host."""
+        script = render(request).encode()
+        arguments = [
+            request.base,
+            request.directory,
+            hashlib.sha256(script).hexdigest(),
+            suffix,
+            str(request.linger_ms),
+            "1" if request.rerun_safe else "0",
+            *request.earlier,
+        ]
+        seconds = _SECONDS + request.linger_ms / 1000
+        result = channel.run(scripts.remote("jobs", "submit"), arguments, stdin=script, seconds=seconds)
+        if result.exit_code != 0:
+            raise _refused(channel, result)
+        sightings = _sightings(result)
+        if len(sightings) != 1:
+            raise Failure(Condition.UNKNOWN, f"{channel.site} did not tell of the job it was given", retryable=True)
+        return sightings[0]
+
+    def look(self, channel: Channel, jobs: Sequence[WatchedJob]) -> list[Sighting]:
+        """See JobManager."""
+        lines = [f"{'stop' if job.stop else 'look'} {job.base} {job.directory}\n" for job in jobs]
+        seconds = _SECONDS + _SECONDS_TO_STOP * sum(job.stop for job in jobs)
+        result = channel.run(scripts.remote("jobs", "watch"), stdin="".join(lines).encode(), seconds=seconds)
+        sightings = _sightings(result)
+        if result.exit_code != 0 or len(sightings) != len(jobs):
+            said = " ".join(result.complaint.split())[-500:]
+            raise Waiting(Condition.UNKNOWN, f"{channel.site} did not tell of its jobs: {said or 'it said nothing'}")
+        return sightings
+
+
+def _refused(channel: Channel, result: Result) -> Exception:
+    trouble = of_command(f"handing the job over to {channel.site}", result.exit_code, result.complaint)
+    if isinstance(trouble, Failure) and result.exit_code == _TRANSIENT:
+        return Failure(trouble.condition, trouble.reason, retryable=True)
+    return trouble
+
+
+def _sightings(result: Result) -> list[Sighting]:
+    return [_sighting(line) for line in result.lines if line.startswith("job ")]
+
+
+def _sighting(line: str) -> Sighting:
+    _, seen, directory, name, job_id, word, code, said = line.split(" ")
+    ended = seen == Seen.ENDED
+    return Sighting(
+        seen=Seen(seen),
+        directory=directory,
+        name="" if name == _NOT_SET else name,
+        job_id="" if job_id == "0" else job_id,
+        exit_code=int(code) if ended else None,
+        missing_program=ended and word == "missing",
+        stderr_tail="" if said == _NOT_SET else bytes.fromhex(said).decode(errors="replace"),
+    )

@@ -1,0 +1,1 @@
+"""Ways to run scripts on a compute resource."""

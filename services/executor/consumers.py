@@ -1,0 +1,22 @@
+"""Kafka in: dispatches, by task type."""
+
+from collections.abc import Sequence
+
+from services.chassis.consume import Delivery
+from services.executor.handlers import Handlers
+
+
+class Consumers:
+    """Handles what the task topics bring."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        """Take the use cases."""
+        self._handlers = handlers
+
+    def dispatched(self, deliveries: Sequence[Delivery]) -> None:
+        """Accept a batch durably. ValueError for a message that is no dispatch: it gets parked."""
+        for delivery in deliveries:
+            dispatch = delivery.envelope.task_dispatched
+            if not (dispatch.process_id and dispatch.task_id and dispatch.attempt and delivery.envelope.tenant):
+                raise ValueError(f"not a dispatch of a task: {delivery.envelope.WhichOneof('payload')}")
+        self._handlers.accept([delivery.envelope for delivery in deliveries])

@@ -1,0 +1,1 @@
+"""What an executor decides without touching anything: pure code."""

@@ -1,0 +1,83 @@
+"""A claim: one attempt of one task, as the executors' database keeps it."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from services.executor.domain.troubles import Condition
+
+
+class ClaimState(IntEnum):
+    """The numbers of vahana.executor.v1.ClaimState."""
+
+    ACCEPTED = 1
+    CLAIMED = 2
+    WATCHED = 3
+    ENDED = 4
+
+
+class Key(NamedTuple):
+    """What a dispatch is known by."""
+
+    process_id: str
+    task_id: str
+    attempt: int
+
+    @property
+    def ref(self) -> str:
+        """Its name in the outbox."""
+        return f"{self.process_id}/{self.task_id}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One row. Times are microseconds on the database's clock."""
+
+    tenant: str
+    experiment_id: str
+    process_id: str
+    task_id: str
+    attempt: int
+    type: int
+    compute_resource: str
+    host: str
+    """`address:port`: what at most a quarter of a pool works on."""
+    account: str
+    """Host, tenant, login and credential: what one poller looks after."""
+    dispatch: bytes
+    """The TaskDispatched as it came."""
+    state: int
+    epoch: int
+    """Raised by every claiming."""
+    version: int
+    """Raised by every write but the renewal of the lease."""
+    holder: str
+    lease_until_us: int
+    takeovers: int
+    """Holders that died since the claim last got on."""
+    seq: int
+    """Events told so far."""
+    blocked: bool
+    blocked_since_us: int
+    """When this attempt first came to wait for something outside; 0 for never."""
+    tries: int
+    """Tries in a row that ended in waiting."""
+    next_try_us: int
+    condition: str
+    reason: str
+    job: bytes
+    """The vahana.event.v1.Job as last seen; empty for none."""
+    deadline_us: int
+    """When a watched set of commands is over its time; 0 for never."""
+    created_us: int
+    ended_us: int
+
+    @property
+    def key(self) -> Key:
+        """Its primary key."""
+        return Key(self.process_id, self.task_id, self.attempt)
+
+    @property
+    def waits_for(self) -> Condition:
+        """The condition it was last blocked by."""
+        return Condition(self.condition or Condition.UNSPECIFIED)

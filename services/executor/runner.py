@@ -1,0 +1,135 @@
+"""Runs one claim: builds what its task needs, runs it outside of any transaction, and writes what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vahana.event.v1 import event_pb2, task_pb2
+
+from services.chassis import clock, log
+from services.chassis.db import Database
+from services.chassis.errors import Refusal, Unavailable
+from services.executor import storage, wire
+from services.executor.batch.api import JobManager
+from services.executor.channels.api import Channels
+from services.executor.channels.contact import ContactChannel
+from services.executor.claims import Ledger
+from services.executor.domain.claims import Claim
+from services.executor.domain.outcomes import Outcome
+from services.executor.domain.troubles import CONTACT, Condition, Failure, Trouble, Waiting
+from services.executor.tasks import TASKS, Task
+from services.executor.tasks.context import FileStore, TaskContext
+
+_DATABASE_WAIT_SECONDS = 0.5
+_log = log.get(__name__)
+
+
+@dataclass
+class World:
+    """What tasks reach the world through."""
+
+    channels: Channels
+    files: FileStore
+    managers: Mapping[int, JobManager]
+    """By task_pb2.JobManager."""
+
+
+class Runner:
+    """Does the work of one claim at a time, on the thread that calls it."""
+
+    def __init__(
+        self,
+        db: Database,
+        ledger: Ledger,
+        world: World,
+        *,
+        tasks: Mapping[int, Task] = TASKS,
+        linger_seconds: float = 1.0,
+    ) -> None:
+        """`linger_seconds`: how long short commands are waited for."""
+        self._db, self._ledger, self._world, self._tasks = db, ledger, world, tasks
+        self._linger_ms = int(linger_seconds * 1000)
+
+    def run(self, claim: Claim, stop: threading.Event) -> None:
+        """Work on a claim until there is a verdict, and write that; where the database is away, wait for it."""
+        turn = _Turn(self._db, self._ledger, claim)
+        verdict = self._verdict(turn)
+        while not self._settled(turn, verdict) and not stop.wait(_DATABASE_WAIT_SECONDS):
+            continue
+
+    def _verdict(self, turn: _Turn) -> Outcome | Trouble:
+        claim = turn.claim
+        try:
+            return self._tasks[claim.type](self._context(turn))
+        except Trouble as trouble:
+            return trouble
+        except Unavailable as error:
+            return unavailable(error)
+        except Refusal as error:
+            return Failure(Condition.UNKNOWN, f"a service of the mesh refused: {error.message}")
+        except Exception as error:
+            _log.exception("task crashed", claim=claim.key.ref)
+            reason = f"the executor met something it does not know: {type(error).__name__}: {error}"
+            return Failure(Condition.UNKNOWN, reason, retryable=True)
+
+    def _context(self, turn: _Turn) -> TaskContext:
+        claim = turn.claim
+        dispatch = event_pb2.TaskDispatched.FromString(claim.dispatch)
+        channel = self._world.channels.channel(wire.site_of(claim.tenant, dispatch.target), claim.process_id)
+        return TaskContext(
+            tenant=claim.tenant,
+            dispatch=dispatch,
+            epoch=claim.epoch,
+            channel=ContactChannel(channel, turn.going_on) if claim.blocked and claim.waits_for in CONTACT else channel,
+            files=self._world.files,
+            jobs=manager(self._world.managers, dispatch.target),
+            others_live=turn.others_live,
+            now_us=clock.now_us,
+            linger_ms=self._linger_ms,
+        )
+
+    def _settled(self, turn: _Turn, verdict: Outcome | Trouble) -> bool:
+        try:
+            with self._db.write() as tx:
+                written = self._ledger.settle(tx, turn.claim, verdict)
+        except Unavailable as error:
+            _log.warning("verdict waits for the database", claim=turn.claim.key.ref, reason=error.message)
+            return False
+        if not written:
+            _log.warning("claim lost to another executor, work abandoned", claim=turn.claim.key.ref)
+        return True
+
+
+def manager(managers: Mapping[int, JobManager], target: task_pb2.Target) -> JobManager:
+    """Return the job manager of a target; one that is not set is FORK."""
+    number = target.job_manager or task_pb2.JOB_MANAGER_FORK
+    if number not in managers:
+        raise Failure(Condition.UNKNOWN, f"this executor does not know the job manager number {number}")
+    return managers[number]
+
+
+def unavailable(error: Unavailable) -> Waiting:
+    """Return what it means for a task that another service does not answer."""
+    return Waiting(Condition.SERVICE_UNAVAILABLE, error.message)
+
+
+class _Turn:
+    """The claim as the worker last wrote it."""
+
+    def __init__(self, db: Database, ledger: Ledger, claim: Claim) -> None:
+        self._db, self._ledger, self.claim = db, ledger, claim
+
+    def others_live(self) -> bool:
+        with self._db.read() as tx:
+            return storage.others_live(tx, self.claim.key)
+
+    def going_on(self) -> None:
+        if not self.claim.blocked:
+            return
+        with self._db.write() as tx:
+            after = self._ledger.going_on(tx, self.claim)
+        # Lost to another: the verdict will not be written either.
+        self.claim = after or dataclasses.replace(self.claim, blocked=False)

@@ -1,0 +1,16 @@
+"""The sh scripts that run on compute resources. Values reach them as arguments or on stdin, never as part of them."""
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def text(name: str) -> str:
+    """Return a file of this directory, e.g. "stage_in"."""
+    return files(__package__).joinpath(f"{name}.sh").read_text("utf-8")
+
+
+@cache
+def remote(*names: str) -> str:
+    """Return the named scripts as one, after the prelude."""
+    return "\n".join(text(name) for name in ("prelude", *names))

@@ -1,0 +1,52 @@
+"""JOB_SUBMISSION: hands the job to the job manager, once in effect."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from vahana.event.v1 import task_pb2
+
+from services.executor.batch.api import JobRequest
+from services.executor.domain import places
+from services.executor.domain.jobs import Job, Seen, Sighting
+from services.executor.domain.outcomes import Done
+from services.executor.domain.troubles import Condition, Failure
+from services.executor.tasks.context import TaskContext
+
+
+def job_submission(context: TaskContext) -> Done:
+    """Submit, or adopt what was submitted before; that the job has ended already is monitoring's to tell."""
+    spec = context.dispatch.spec.job_submission
+    request = job_request(context, [spec.command], spec.module_loads, spec.environment)
+    request = replace(request, rerun_safe=spec.rerun_safe)
+    sighting = context.jobs.submit(context.channel, request, context.suffix)
+    job = submitted(context, sighting)
+    return Done(job=job, facts={"host": context.host, "job_id": job.job_id})
+
+
+def job_request(
+    context: TaskContext,
+    commands: Iterable[task_pb2.Command],
+    modules: Iterable[str],
+    environment: Iterable[task_pb2.EnvironmentVariable],
+) -> JobRequest:
+    """Return the request for this attempt's job."""
+    dispatch = context.dispatch
+    words = tuple(tuple(command.arguments) for command in commands)
+    if not words or not all(words):
+        raise Failure(Condition.UNKNOWN, "there is no program to run")
+    return JobRequest(
+        base=context.place.path,
+        directory=places.job_directory(dispatch.task_id, dispatch.attempt),
+        name=places.job_name(dispatch.process_id, dispatch.task_id, dispatch.attempt),
+        commands=words,
+        modules=tuple(modules),
+        environment=tuple((each.name, each.value) for each in environment),
+        earlier=tuple(places.job_directory(dispatch.task_id, before) for before in range(1, dispatch.attempt)),
+    )
+
+
+def submitted(context: TaskContext, sighting: Sighting) -> Job:
+    """Return the job that now stands for this attempt: its own, or that of an attempt before it."""
+    if sighting.seen is Seen.TOMBSTONE:
+        raise Failure(Condition.UNKNOWN, f"attempt {context.dispatch.attempt} was closed by a later one")
+    return Job(sighting.name, sighting.directory, sighting.job_id, context.now_us())

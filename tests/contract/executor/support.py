@@ -1,0 +1,131 @@
+"""Executors without hosts: claims in a real database, tasks that are functions of the test."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from google.protobuf.duration_pb2 import Duration
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+
+from services.chassis.db import Database
+from services.chassis.outbox import Outbox
+from services.executor import storage
+from services.executor.backoff import Backoff
+from services.executor.claims import Ledger
+from services.executor.dispatcher import Dispatcher
+from services.executor.domain.claims import Claim
+from services.executor.domain.outcomes import Done
+from services.executor.handlers import Handlers
+from services.executor.runner import Runner, World
+from services.executor.schema import claim as claim_table
+from services.executor.schema import metadata
+from services.executor.tasks import TASKS
+
+OUTBOX = metadata.tables["outbox"]
+
+
+class NoChannels:
+    """Channels nobody uses."""
+
+    def channel(self, site: Any, process_id: str) -> Any:
+        return None
+
+    def close(self) -> None:
+        return
+
+
+@dataclass
+class Executor:
+    """One executor: all but its hosts."""
+
+    db: Database
+    name: str
+    task: Callable[[Any], Any] = lambda context: Done()
+    lease_seconds: float = 10.0
+    pool_size: int = 16
+    cut: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(metadata)
+        self.ledger = Ledger(self.outbox, Backoff(0.01, 0.02))
+        world = World(NoChannels(), None, {task_pb2.JOB_MANAGER_FORK: None})
+        tasks = dict.fromkeys(TASKS, self._do)
+        self.runner = Runner(self.db, self.ledger, world, tasks=tasks)
+        self.dispatcher = Dispatcher(
+            self.db,
+            self.ledger,
+            self.runner.run,
+            TASKS,
+            holder=self.name,
+            pool_size=self.pool_size,
+            lease_seconds=self.lease_seconds,
+        )
+        self.handlers = Handlers(self.db, self.outbox, self.dispatcher.wake, lambda: None)
+
+    def _do(self, context: Any) -> Any:
+        return self.task(context)
+
+    def accept(self, *dispatches: event_pb2.TaskDispatched) -> None:
+        self.handlers.accept([event_pb2.Envelope(tenant="default", task_dispatched=each) for each in dispatches])
+
+    def take(self) -> list[Claim]:
+        """Claim everything there is, without working on it."""
+        with self.db.write() as tx:
+            found = storage.claimable(tx, self.db.now_us(tx), list(TASKS), [], 1000)
+            taken = [self.ledger.take(tx, claim, self.name, self.lease_seconds) for claim in found]
+        return [claim for claim in taken if claim is not None]
+
+    def settle(self, claim: Claim, verdict: Any) -> bool:
+        with self.db.write() as tx:
+            return self.ledger.settle(tx, claim, verdict)
+
+    def work(self) -> None:
+        """Claim and work until nothing is left that is due."""
+        while self.dispatcher.claim_free()[0] or self.dispatcher.held():
+            self.cut.wait(0.005)
+
+    def expire(self) -> None:
+        with self.db.write() as tx:
+            storage.expire_all(tx)
+
+    def claim(self, task_id: str = "env-setup", attempt: int = 1) -> Claim:
+        with self.db.read() as tx:
+            row = tx.execute(
+                sa.select(claim_table).where(claim_table.c.task_id == task_id, claim_table.c.attempt == attempt)
+            )
+            return Claim(**row.mappings().one())
+
+    def events(self) -> list[event_pb2.StatusChanged]:
+        return [each.status_changed for each in self.envelopes()]
+
+    def envelopes(self) -> list[event_pb2.Envelope]:
+        with self.db.read() as tx:
+            rows = tx.execute(sa.select(OUTBOX.c.value).order_by(OUTBOX.c.id)).scalars()
+            return [event_pb2.Envelope.FromString(value) for value in rows]
+
+    def mark_all_sent(self) -> None:
+        with self.db.write() as tx:
+            self.outbox.mark_sent(tx, [row.id for row in self.outbox.unsent(tx, 1000)])
+
+    def unsent(self) -> list[str]:
+        with self.db.read() as tx:
+            return [row.message_id for row in self.outbox.unsent(tx, 1000)]
+
+
+def dispatch(task_id: str = "env-setup", **more: Any) -> event_pb2.TaskDispatched:
+    """A dispatch to a host of its own."""
+    budget = Duration()
+    budget.FromMilliseconds(more.pop("budget_ms", 60_000))
+    given = {
+        "experiment_id": "exp-1",
+        "process_id": "proc-1",
+        "task_id": task_id,
+        "attempt": 1,
+        "type": state_pb2.TASK_TYPE_ENV_SETUP,
+        "target": task_pb2.Target(compute_resource="local", address=more.pop("host", "h"), port=22, scratch="/scratch"),
+        "retry": task_pb2.RetryPolicy(max_attempts=3, blocked_budget=budget),
+        **more,
+    }
+    return event_pb2.TaskDispatched(**given)

@@ -1,0 +1,102 @@
+"""The service's edges: gRPC in, Kafka in, and its schema."""
+
+import grpc
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from vahana.event.v1 import event_pb2
+from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
+
+from services.chassis.bus.api import Received
+from services.chassis.consume import Delivery
+from services.chassis.db import Database
+from services.chassis.migrate import downgrade, upgrade
+from services.chassis.run import Chassis
+from services.executor.consumers import Consumers
+from services.executor.handlers import Handlers
+from services.executor.schema import metadata
+from services.executor.settings import ExecutorSettings
+from services.executor.transport import SERVICE, ExecutorTransport
+from tests.contract.executor.support import Executor, dispatch
+
+
+def test_migrations_make_the_schema(database_url: str) -> None:
+    upgrade(database_url, "services.executor")
+    database = Database(database_url, metadata)
+    with database.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), metadata) == []
+    database.close()
+    downgrade(database_url, "services.executor")
+
+
+@pytest.fixture
+def served(serve):
+    """The executor's API alone."""
+
+    def wire():
+        chassis = Chassis.start(ExecutorSettings(), metadata, "services.executor")
+        executor = Executor(chassis.db, "executor-one")
+        handlers: Handlers = executor.handlers
+        register = executor_pb2_grpc.add_ExecutorServiceServicer_to_server
+        chassis.rpc.add(register, ExecutorTransport(handlers), SERVICE)
+        chassis.executor = executor
+        return chassis
+
+    return serve(wire)
+
+
+def test_operators_page_through_their_tenants_claims(served) -> None:
+    executor: Executor = served.chassis.executor
+    executor.accept(*(dispatch(f"task-{number}") for number in range(5)))
+    foreign = event_pb2.Envelope(tenant="other", task_dispatched=dispatch("foreign"))
+    executor.handlers.accept([foreign])
+    stub = served.stub(executor_pb2_grpc.ExecutorServiceStub, "admin")
+    seen, token = [], ""
+    for _ in range(3):
+        page = stub.ListClaims(executor_pb2.ListClaimsRequest(page_size=2, page_token=token))
+        seen += [claim.task_id for claim in page.claims]
+        token = page.next_page_token
+    assert sorted(seen) == [f"task-{number}" for number in range(5)]
+    assert token == ""
+    other = served.stub(executor_pb2_grpc.ExecutorServiceStub, "other").ListClaims(executor_pb2.ListClaimsRequest())
+    assert [claim.task_id for claim in other.claims] == ["foreign"]
+
+
+def test_a_claim_shows_who_holds_it(served) -> None:
+    executor: Executor = served.chassis.executor
+    executor.accept(dispatch())
+    executor.take()
+    stub = served.stub(executor_pb2_grpc.ExecutorServiceStub, "admin")
+    (claim,) = stub.ListClaims(executor_pb2.ListClaimsRequest()).claims
+    assert (claim.state, claim.epoch, claim.holder) == (executor_pb2.CLAIM_STATE_CLAIMED, 1, "executor-one")
+    assert claim.HasField("lease_expire_time")
+    assert claim.compute_resource == "local"
+
+
+def test_bad_requests_are_refused(served, refused) -> None:
+    stub = served.stub(executor_pb2_grpc.ExecutorServiceStub, "admin")
+    for request, field in (
+        (executor_pb2.ListClaimsRequest(page_token="rubbish"), "page_token"),
+        (executor_pb2.ListClaimsRequest(page_token="WyJhIl0"), "page_token"),
+        (executor_pb2.ListClaimsRequest(page_size=5000), "page_size"),
+    ):
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
+            stub.ListClaims(request)
+        assert field in told.fields
+    with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"):
+        served.stub(executor_pb2_grpc.ExecutorServiceStub).ListClaims(executor_pb2.ListClaimsRequest())
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        event_pb2.Envelope(tenant="default"),
+        event_pb2.Envelope(tenant="default", process_launched=event_pb2.ProcessLaunched(process_id="p")),
+        event_pb2.Envelope(tenant="default", task_dispatched=dispatch(process_id="")),
+        event_pb2.Envelope(task_dispatched=dispatch()),
+    ],
+)
+def test_what_is_no_dispatch_is_not_accepted(executor: Executor, envelope: event_pb2.Envelope) -> None:
+    deliveries = [Delivery(envelope, Received("vahana.task.env-setup", "p", b""))]
+    with pytest.raises(ValueError, match="not a dispatch"):
+        Consumers(executor.handlers).dispatched(deliveries)
