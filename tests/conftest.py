@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -29,6 +29,12 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+@pytest.fixture(scope="session")
+def kafka_ports() -> Callable[[int], list[int]]:
+    """Ports of loopback that nobody listens on."""
+    return free_ports
 
 
 class KafkaServer:

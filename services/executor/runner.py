@@ -112,8 +112,11 @@ def manager(managers: Mapping[int, JobManager], target: task_pb2.Target) -> JobM
 
 
 def unavailable(error: Unavailable) -> Waiting:
-    """Return what it means for a task that another service does not answer."""
-    return Waiting(Condition.SERVICE_UNAVAILABLE, error.message)
+    """Return what it means for a task that another service does not answer. The details, which differ from try to try,
+    stay in the log: an event is told for every new reason.
+    """
+    _log.warning("a service does not answer", reason=error.message)
+    return Waiting(Condition.SERVICE_UNAVAILABLE, error.message.partition(":")[0])
 
 
 class _Turn:

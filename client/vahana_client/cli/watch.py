@@ -27,11 +27,15 @@ def follow(connection: Connection, experiment_id: str, form: Format) -> ExitCode
     """Shows the experiment until it ends, then its last line or, for JSON and YAML, the whole of it."""
     progress = Progress()
     # Results alone go to standard output where a program reads it.
-    with _display(out() if form is Format.TABLE else err(), progress) as show:
-        for update in _updates(connection, experiment_id):
-            show(progress.take(update))
-            if progress.ended:
-                break
+    try:
+        with _display(out() if form is Format.TABLE else err(), progress) as show:
+            for update in _updates(connection, experiment_id):
+                show(progress.take(update))
+                if progress.ended:
+                    break
+    except KeyboardInterrupt:
+        err().print(f"the experiment goes on; `vahana experiment watch {experiment_id}` follows it again")
+        raise
     if form is Format.TABLE:
         out().print(progress.summary())
     else:

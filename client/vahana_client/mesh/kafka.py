@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from vahana_client.mesh.kafka_cache import KafkaError, KafkaJars
+from vahana_client.mesh.ports import is_free
 
 _STOP_SECONDS = 15.0
 
@@ -89,6 +90,9 @@ class LocalKafka:
 
     def start(self, *options: str, ready_seconds: float = 60.0) -> None:
         """Start the broker as a child process, its output in `{home}/kafka/broker.log`, and wait until it answers."""
+        for port in (self._port, self._controller_port):
+            if not is_free(port):
+                raise KafkaError(f"port {port} of 127.0.0.1, meant for Kafka, is in use by another program")
         with (self._state / "broker.log").open("ab") as output:
             self._process = subprocess.Popen(
                 self.command(*options), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

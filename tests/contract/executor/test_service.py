@@ -12,6 +12,7 @@ from services.chassis.consume import Delivery
 from services.chassis.db import Database
 from services.chassis.migrate import downgrade, upgrade
 from services.chassis.run import Chassis
+from services.executor import __main__ as main
 from services.executor.consumers import Consumers
 from services.executor.handlers import Handlers
 from services.executor.schema import metadata
@@ -100,3 +101,10 @@ def test_what_is_no_dispatch_is_not_accepted(executor: Executor, envelope: event
     deliveries = [Delivery(envelope, Received("vahana.task.env-setup", "p", b""))]
     with pytest.raises(ValueError, match="not a dispatch"):
         Consumers(executor.handlers).dispatched(deliveries)
+
+
+def test_the_service_is_wired(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAHANA_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    served = serve(main.wire)
+    stub = served.stub(executor_pb2_grpc.ExecutorServiceStub, "admin")
+    assert not stub.ListClaims(executor_pb2.ListClaimsRequest()).claims

@@ -28,7 +28,7 @@ def db(database_url: str, metadata: sa.MetaData) -> Iterator[Database]:
     database.close()
 
 
-class Undone(Exception):
+class UndoneError(Exception):
     """What undoes a transaction."""
 
 
@@ -38,9 +38,9 @@ def undone(db: Database) -> Callable[[], AbstractContextManager[sa.Connection]]:
 
     @contextmanager
     def undone() -> Iterator[sa.Connection]:
-        with contextlib.suppress(Undone), db.write() as tx:
+        with contextlib.suppress(UndoneError), db.write() as tx:
             yield tx
-            raise Undone
+            raise UndoneError
 
     return undone
 

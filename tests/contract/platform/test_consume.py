@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from services.chassis.bus.api import Message
+from services.chassis import consume
+from services.chassis.bus.api import Message, Received
 from services.chassis.bus.memory import MemoryBus
 from services.chassis.bus.topics import Topic
 from services.chassis.consume import ConsumerLoop
@@ -57,7 +58,9 @@ def publish(bus, envelope):
 
 
 @pytest.fixture
-def consuming(bus, sqlite, metadata):
+def consuming(bus, sqlite, metadata, monkeypatch):
+    monkeypatch.setattr(consume, "POLL_SECONDS", 0.05)  # a loop sees its stop that much sooner
+
     @contextmanager
     def consuming(handler, batch=100):
         loop = ConsumerLoop(bus, "g", [TOPIC], handler, sqlite, Parked(metadata), "test", batch)
@@ -112,12 +115,12 @@ def test_batches_are_no_larger_than_asked(bus, publish, consuming):
 
 
 def test_an_outage_costs_no_message_and_counts_against_none(bus, sqlite, metadata, publish, consuming):
-    away = [Unavailable("peer is away")] * 6
+    away = [Unavailable("peer is away")] * 4
     handler = Handler(lambda _: away.pop() if away else None)
     publish(names("m", 5))
     with consuming(handler):
         wait_for(lambda: committed(bus) == 5, seconds=60)
-    assert handler.calls == [names("m", 5)] * 7
+    assert handler.calls == [names("m", 5)] * 5
     assert parked(sqlite, metadata) == []
 
 
@@ -219,3 +222,55 @@ def test_partitions_lost_during_an_outage_are_left_to_their_new_owner(bus, publi
     theirs = {int(message.key.removeprefix("key-")) for message in taken}
     assert {int(name.removeprefix("m-")) for name in handler.done} | theirs == set(range(30))
     assert len(handler.done) + len(taken) == 30
+
+
+class GivenUp:
+    """A member that gets one batch, and gives the partition of its first message up as soon as it has to wait."""
+
+    def __init__(self, batch, stop):
+        self.batches, self.stop = [batch], stop
+
+    def poll(self, _timeout_s, _limit):
+        if not self.batches:
+            self.stop.set()
+        return self.batches.pop() if self.batches else []
+
+    def retain(self, received):
+        return [message for message in received if message.partition != 0]
+
+    def commit(self, _received):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_failures_of_a_message_given_up_do_not_count_against_the_next(sqlite, metadata, envelope):
+    stop = threading.Event()
+    batch = [Received(TOPIC.name, "p", envelope(id_), (), number, 0) for number, id_ in enumerate(["bad", "good"])]
+
+    class OneMember(MemoryBus):
+        def consumer(self, *_):
+            return GivenUp(batch, stop)
+
+    class AwayAtFirst(Parked):
+        away = True
+
+        def add(self, *args):
+            self.away, away = False, self.away
+            if away:
+                raise Unavailable("the database is away")
+            super().add(*args)
+
+    handler = Handler(lambda ids: ValueError("what is this") if "bad" in ids else None)
+    ConsumerLoop(OneMember(), "g", [TOPIC], handler, sqlite, AwayAtFirst(metadata), "test").run(stop)
+    assert handler.done == ["good"]
+    assert parked(sqlite, metadata) == []
+
+
+def test_a_message_is_set_aside_whatever_is_in_it(db, metadata):
+    received = Received(TOPIC.name, "k\0" * 200, b"\0", (), 0, 0)
+    with db.write() as tx:
+        Parked(metadata).add(tx, "test", received, "ValueError: \0")
+    (row,) = parked(db, metadata)
+    assert (row["key"], row["reason"]) == ("k\N{REPLACEMENT CHARACTER}" * 100, "ValueError: \N{REPLACEMENT CHARACTER}")

@@ -147,3 +147,17 @@ def test_a_connection_cut_by_the_server_is_unavailable_and_the_next_works(postgr
     with db.read() as tx:
         assert tx.execute(sa.text("SELECT 1")).scalar_one() == 1
     db.close()
+
+
+def test_a_standby_that_takes_no_writes_is_unavailable(postgres, metadata, note):
+    db = Database(postgres.database(), metadata)
+    db.create_tables()
+
+    def write_to_it():
+        with db.write() as tx:
+            tx.execute(sa.text("SET TRANSACTION READ ONLY"))
+            tx.execute(sa.insert(note), [{"id": 1}])
+
+    with pytest.raises(Unavailable):
+        write_to_it()
+    db.close()

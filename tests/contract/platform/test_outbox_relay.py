@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
+from vahana.event.v1 import event_pb2
 
 from services.chassis import clock
 from services.chassis.bus.memory import MemoryBus
@@ -56,7 +57,7 @@ def first_appearances(ids):
 
 
 @contextmanager
-def running(relay):
+def running(relay, outbox):
     stop = threading.Event()
     thread = threading.Thread(target=relay.run, args=(stop,))
     thread.start()
@@ -64,6 +65,7 @@ def running(relay):
         yield
     finally:
         stop.set()
+        outbox.committed.set()  # spares the rest of its second
         thread.join(10)
         assert not thread.is_alive()
 
@@ -95,7 +97,7 @@ def make_relay(db, outbox, bus, **more):
 
 
 def test_what_was_committed_is_sent_with_its_id_and_source(db, outbox, bus, envelope):
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         with db.write() as tx:
             outbox.add(tx, STATUS, "proc-1", envelope("m-1"))
         wait_for(lambda: bus.ids(STATUS, "proc-1") == ["m-1"])
@@ -106,7 +108,7 @@ def test_what_was_committed_is_sent_with_its_id_and_source(db, outbox, bus, enve
 
 
 def test_what_was_rolled_back_is_not_sent(db, undone, outbox, bus, envelope):
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         with undone() as tx:
             outbox.add(tx, STATUS, "proc-1", envelope("m-1"))
         with db.write() as tx:
@@ -115,7 +117,7 @@ def test_what_was_rolled_back_is_not_sent(db, undone, outbox, bus, envelope):
 
 
 def test_a_commit_wakes_the_relay(db, outbox, bus, envelope):
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         started = time.monotonic()
         for n in range(10):
             with db.write() as tx:
@@ -129,7 +131,7 @@ def test_statuses_are_acknowledged_before_dispatches(db, outbox, bus, envelope):
     rows = [(TASK, "d-1"), (STATUS, "s-1"), (TASK, "d-2"), (STATUS, "s-2")]
     with db.write() as tx:
         outbox.add_many(tx, [OutboxRow(topic, "p", envelope(id_)) for topic, id_ in rows])
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         wait_for(lambda: unsent(db, outbox) == 0)
     assert [[id_ for _, _, id_ in call] for call in bus.calls] == [["s-1", "s-2"], ["d-1", "d-2"]]
 
@@ -139,7 +141,7 @@ def test_statuses_go_first_also_where_a_batch_ends_between_them(db, outbox, bus,
     rows += [OutboxRow(STATUS, "p", envelope(f"s-{n}")) for n in range(3)]
     with db.write() as tx:
         outbox.add_many(tx, rows)
-    with running(make_relay(db, outbox, bus, batch=2)):
+    with running(make_relay(db, outbox, bus, batch=2), outbox):
         wait_for(lambda: unsent(db, outbox) == 0)
     sent = [id_ for call in bus.calls for _, _, id_ in call]
     assert sent == ["s-0", "s-1", "s-2", "d-0", "d-1", "d-2"]
@@ -149,7 +151,7 @@ def test_after_failures_nothing_is_missing_and_order_holds(db, outbox, bus, enve
     bus.failing = {2, 3, 7}
     with db.write() as tx:
         outbox.add_many(tx, [OutboxRow(STATUS, f"p-{n % 3}", envelope(f"m-{n}")) for n in range(100)])
-    with running(make_relay(db, outbox, bus, batch=10)):
+    with running(make_relay(db, outbox, bus, batch=10), outbox):
         wait_for(lambda: unsent(db, outbox) == 0)
     for key in range(3):
         wanted = [f"m-{n}" for n in range(100) if n % 3 == key]
@@ -171,7 +173,7 @@ def test_a_relay_restarted_midway_loses_nothing_and_keeps_order(db, outbox, bus,
     writer = threading.Thread(target=write)
     writer.start()
     while not (sent_by_writer.is_set() and unsent(db, outbox) == 0):
-        with running(make_relay(db, outbox, bus, batch=15)):
+        with running(make_relay(db, outbox, bus, batch=15), outbox):
             before = len(bus.calls)
             wait_for(lambda before=before: len(bus.calls) > before + 3 or unsent(db, outbox) == 0)
     writer.join()
@@ -180,9 +182,19 @@ def test_a_relay_restarted_midway_loses_nothing_and_keeps_order(db, outbox, bus,
         assert first_appearances(bus.ids(STATUS, f"p-{key}")) == wanted
 
 
+def test_a_batch_is_never_so_large_that_the_bus_cannot_take_it_in_time(db, outbox, bus, envelope):
+    large = event_pb2.Envelope(aggregate_id="x" * 100_000).SerializeToString()
+    with db.write() as tx:
+        outbox.add_many(tx, [OutboxRow(STATUS, "p", envelope(f"m-{n}") + large) for n in range(60)])
+    with running(make_relay(db, outbox, bus)):
+        wait_for(lambda: unsent(db, outbox) == 0)
+    assert bus.ids(STATUS, "p") == [f"m-{n}" for n in range(60)]
+    assert max(map(len, bus.calls)) < 45
+
+
 def test_an_outage_is_waited_out(db, outbox, bus, envelope):
     bus.set_down(True)
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         with db.write() as tx:
             outbox.add(tx, STATUS, "p", envelope("m-1"))
         wait_for(lambda: unsent(db, outbox) == 1)
@@ -191,7 +203,7 @@ def test_an_outage_is_waited_out(db, outbox, bus, envelope):
 
 
 def test_resend_sends_a_ref_again_under_the_same_ids(db, outbox, bus, envelope):
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         with db.write() as tx:
             outbox.add(tx, STATUS, "p", envelope("m-1"), "proc/task/1")
             outbox.add(tx, STATUS, "p", envelope("m-2"), "proc/task/1")
@@ -204,7 +216,7 @@ def test_resend_sends_a_ref_again_under_the_same_ids(db, outbox, bus, envelope):
 
 
 def test_purge_removes_sent_rows_alone(db, outbox, bus, envelope):
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         with db.write() as tx:
             outbox.add(tx, STATUS, "p", envelope("m-1"))
         wait_for(lambda: unsent(db, outbox) == 0)
@@ -230,8 +242,8 @@ def test_of_two_relays_on_postgresql_one_publishes_and_the_other_takes_over(post
     outboxes = [Outbox(metadata), Outbox(metadata)]
     buses = [RecordingBus(), RecordingBus()]
     relays = [make_relay(*parts) for parts in zip(databases, outboxes, buses, strict=True)]
-    with running(relays[1]):
-        with running(relays[0]):
+    with running(relays[1], outboxes[1]):
+        with running(relays[0], outboxes[0]):
             for n in range(20):
                 with databases[n % 2].write() as tx:
                     outboxes[n % 2].add(tx, STATUS, "p", envelope(f"m-{n}"))
@@ -254,7 +266,7 @@ def test_two_thousand_rows_a_second_at_least(db, outbox, bus, envelope):
     for start in range(0, 4000, 200):
         with db.write() as tx:
             outbox.add_many(tx, rows[start : start + 200])
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         wait_for(lambda: unsent(db, outbox) == 0)
     with db.read() as tx:
         assert tx.execute(sa.text("SELECT count(*) FROM outbox")).scalar_one() == 4000

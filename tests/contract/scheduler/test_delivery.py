@@ -104,6 +104,15 @@ def test_events_of_an_attempt_that_is_over_are_ignored(world: Any, plan: Any, la
     assert {order.task_id for order in world.orders()} == {"stage-in-a", "stage-in-b"}
 
 
+def test_a_reason_may_hold_what_no_database_keeps(world: Any, plan: Any) -> None:
+    """Programs print anything before they fail."""
+    world.launch("proc-1", plan)
+    (order,) = world.orders()
+    world.say(order, task_state=FAILED, reason="exit code 1: \0", condition_code=6)
+    world.work()
+    assert world.last().reason == "env-setup: exit code 1: \N{REPLACEMENT CHARACTER}"
+
+
 def test_nothing_follows_the_end_of_a_task(world: Any, plan: Any) -> None:
     world.launch("proc-1", plan)
     (order,) = world.orders()

@@ -15,7 +15,7 @@ from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 from services.chassis.db import Database
-from services.chassis.errors import NotFound, Refusal, Unavailable
+from services.chassis.errors import NotAllowed, NotFound, Refusal, Unavailable
 from services.chassis.migrate import downgrade, upgrade
 from services.chassis.rpc.auth import caller, require_service
 from services.chassis.rpc.client import channel
@@ -167,9 +167,10 @@ def test_an_experiment_service_that_is_away_is_unavailable(peer: Any) -> None:
     experiment.refusal = NotFound("process", "proc-1")
     with pytest.raises(NotFound):
         plans.fetch([_launch("proc-1")])
-    experiment.refusal = Unavailable("database locked")
-    with pytest.raises(Unavailable):
-        plans.fetch([_launch("proc-1")])
+    for refusal in (Unavailable("database locked"), NotAllowed("not you")):
+        experiment.refusal = refusal
+        with pytest.raises(Unavailable):
+            plans.fetch([_launch("proc-1")])
     served.stop()
     with pytest.raises(Unavailable):
         plans.fetch([_launch("proc-1")])

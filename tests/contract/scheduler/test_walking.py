@@ -214,6 +214,15 @@ def test_a_plan_that_is_no_dag_fails_its_process(world: Any, task: Any) -> None:
     assert "task a waits for b" in world.last().reason
 
 
+def test_a_plan_with_a_task_too_large_to_dispatch_fails_its_process(world: Any, task: Any) -> None:
+    large = task("b", depends_on=["a"])
+    large.spec.pre_job_command.commands.add(arguments=["x" * 500_000])
+    world.launch("proc-1", [task("a"), large])
+    assert world.work() == []
+    assert world.process_states() == ["QUEUED", "FAILED"]
+    assert "task b has more than" in world.last().reason
+
+
 def test_two_hundred_processes_of_seven_tasks(world: Any, task: Any) -> None:
     names = [f"t{number}" for number in range(7)]
     chain = [

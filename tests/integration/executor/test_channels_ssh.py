@@ -17,6 +17,8 @@ from services.executor.channels.api import Site
 from services.executor.channels.ssh import SshChannels, SshOptions
 from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.scripts import remote
+from tests.integration.conftest import free_port
+from tests.integration.executor.support import KeyHolder, site_at
 
 ECHO = remote() + '\nfor each in "$@"; do printf \'%s\\0\' "$each"; done\ncat\necho said >&2\nexit 3\n'
 
@@ -66,7 +68,9 @@ def test_what_no_command_line_carries_is_refused(site: Site, channels: SshChanne
     assert not failure.value.retryable
 
 
-def test_twenty_parallel_commands_share_one_connection(site: Site, channels: SshChannels, key_holder: object) -> None:
+def test_twenty_parallel_commands_share_one_connection(
+    site: Site, channels: SshChannels, key_holder: KeyHolder
+) -> None:
     channel = channels.channel(site, "proc-1")
     before = key_holder.signatures
 
@@ -126,7 +130,7 @@ def test_an_unreachable_port(site: Site, channels: SshChannels) -> None:
     assert "Connection refused" in waiting.value.reason
 
 
-def test_a_host_that_accepts_and_says_nothing(site: Site, key_holder: object) -> None:
+def test_a_host_that_accepts_and_says_nothing(site: Site, key_holder: KeyHolder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         there = Site(site.tenant, site.address, mute.getsockname()[1], site.login, site.credential_id, site.host_keys)
         mine = SshChannels(key_holder, SshOptions(connect_seconds=0.5))
@@ -135,7 +139,7 @@ def test_a_host_that_accepts_and_says_nothing(site: Site, key_holder: object) ->
     assert waiting.value.condition is Condition.HOST_UNREACHABLE
 
 
-def test_queued_callers_share_the_news_of_an_unreachable_host(site: Site, key_holder: object) -> None:
+def test_queued_callers_share_the_news_of_an_unreachable_host(site: Site, key_holder: KeyHolder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         there = Site(site.tenant, site.address, mute.getsockname()[1], site.login, site.credential_id, site.host_keys)
         mine = SshChannels(key_holder, SshOptions(connect_seconds=1))
@@ -175,7 +179,7 @@ RSA = "ssh-rsa " + "AAAAB3NzaC1yc2EAAAADAQABAAABAQC7" + "A" * 340
 
 @pytest.mark.parametrize("registered", [(), ("rubbish",), ("ssh-ed25519 AAAA",)])
 def test_without_a_readable_host_key_nobody_is_contacted(
-    site: Site, channels: SshChannels, key_holder: object, registered: tuple[str, ...]
+    site: Site, channels: SshChannels, key_holder: KeyHolder, registered: tuple[str, ...]
 ) -> None:
     before = key_holder.signatures
     there = Site(site.tenant, site.address, site.port, site.login, site.credential_id, registered)
@@ -185,7 +189,7 @@ def test_without_a_readable_host_key_nobody_is_contacted(
     assert key_holder.signatures == before
 
 
-def test_a_signer_that_is_away_is_told_as_such(site: Site, channels: SshChannels, key_holder: object) -> None:
+def test_a_signer_that_is_away_is_told_as_such(site: Site, channels: SshChannels, key_holder: KeyHolder) -> None:
     key_holder.fail = Unavailable("profile does not answer")
     try:
         with pytest.raises(Unavailable, match="profile does not answer"):
@@ -219,6 +223,29 @@ def test_a_connection_that_broke_unnoticed_costs_nothing(sshd: LocalSshd, site: 
     for pid in mine - {os.getpid(), sshd.pid}:
         psutil.Process(pid).kill()
     assert channel.run(ECHO, ["2"]).stdout == b"2\0"
+
+
+def test_what_rc_files_print_is_cut_off(key_holder: KeyHolder, tmp_path: Path) -> None:
+    noisy = 'echo hello; echo oh >&2; eval "$SSH_ORIGINAL_COMMAND"'
+    with LocalSshd(tmp_path, free_port(), options={"ForceCommand": noisy}) as server:
+        server.authorize(key_holder.public_key("", ""))
+        mine = SshChannels(key_holder)
+        result = mine.channel(site_at(server), "proc-1").run(ECHO, ["a"])
+        mine.close()
+    assert (result.stdout, result.stderr) == (b"a\0", b"said\n")
+
+
+def test_a_server_that_allows_one_session_is_told_as_busy(key_holder: KeyHolder, tmp_path: Path) -> None:
+    with LocalSshd(tmp_path, free_port(), options={"MaxSessions": "1", "SetEnv": "SHLVL=1"}) as server:
+        server.authorize(key_holder.public_key("", ""))
+        mine = SshChannels(key_holder)
+        channel = mine.channel(site_at(server), "proc-1")
+        with channel.open(remote() + "\nexec cat\n") as first:
+            with pytest.raises(Waiting, match="refuses another session"):
+                channel.run(ECHO)
+            first.write(b"on")
+            assert first.finish().stdout == b"on"
+        mine.close()
 
 
 def _session_with(sshd: LocalSshd, program: str) -> psutil.Process:

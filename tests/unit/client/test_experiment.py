@@ -173,6 +173,17 @@ def test_watching_goes_on_after_the_stream_broke(mesh, vahana, refuse):
     assert result.out.splitlines()[-1] == "experiment exp-1 COMPLETED"
 
 
+def test_ctrl_c_leaves_the_experiment_running(mesh, vahana, experiment_file, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vahana_client.cli.progress.Progress.take", interrupt)
+    result = vahana("experiment", "run", experiment_file)
+    assert result.code == ExitCode.INTERRUPTED
+    assert "vahana experiment watch exp-1" in result.err
+    assert mesh.called("LaunchExperiment")
+
+
 def test_json_alone_goes_to_standard_output(mesh, vahana, experiment_file):
     result = vahana("experiment", "run", experiment_file, "-o", "json")
     assert json.loads(result.out)["experiment"]["experiment_id"] == "exp-1"
