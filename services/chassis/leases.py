@@ -21,13 +21,6 @@ class Leases:
                 epoch = self._take(tx, name, holder, seconds)
         return epoch
 
-    def renew(self, tx: Tx, name: str, holder: str, epoch: int, seconds: float) -> bool:
-        """Prolong a lease held; False when it was lost to another: abandon the work."""
-        columns = self._table.c
-        mine = (columns.name == name, columns.holder == holder, columns.epoch == epoch)
-        until = now_us(tx) + int(seconds * 1_000_000)
-        return tx.execute(sa.update(self._table).where(*mine).values(expires_us=until)).rowcount == 1
-
     def release(self, tx: Tx, name: str, holder: str, epoch: int) -> None:
         """Give a lease back before its time; nothing happens when it was lost already."""
         columns = self._table.c

@@ -31,10 +31,6 @@ class Parked:
         }
         insert_ignore(tx, self._table, [row])
 
-    def count(self, tx: Tx) -> int:
-        """Return how many messages are set aside."""
-        return tx.execute(sa.select(sa.func.count()).select_from(self._table)).scalar_one()
-
 
 def _storable(text: str) -> str:
     """Return the text without what PostgreSQL refuses: setting a message aside must not fail for what is in it."""

@@ -9,6 +9,10 @@ from services.chassis import clock
 from services.chassis.db import Tx, insert_ignore
 from services.chassis.errors import RequestIdReused, Unavailable
 
+KEPT_US = 7 * 24 * 3600 * 1_000_000
+"""How long a repeat gets the first answer."""
+_PURGE_EVERY_US = 3600 * 1_000_000
+
 
 def fingerprint(request: Message) -> bytes:
     """Return a digest of a request's content, to tell a repeat from another request under the same id."""
@@ -21,6 +25,7 @@ class Requests:
     def __init__(self, metadata: sa.MetaData) -> None:
         """Take the table that add_platform_tables put into the metadata."""
         self._table = metadata.tables["request"]
+        self._purged_us = 0
 
     def recall(self, tx: Tx, caller: str, method: str, request_id: str, fingerprint: bytes) -> bytes | None:
         """Return the stored answer, None for a new request or no id. RequestIdReused when the content differs."""
@@ -44,13 +49,17 @@ class Requests:
         """Store the answer with the transaction that made it true; nothing without an id."""
         if not request_id:
             return
+        now = clock.now_us()
+        if now - self._purged_us > _PURGE_EVERY_US:
+            self._purged_us = now
+            self.purge(tx, now - KEPT_US)
         row = {
             "caller": caller,
             "method": method,
             "request_id": request_id,
             "fingerprint": fingerprint,
             "response": response,
-            "created_us": clock.now_us(),
+            "created_us": now,
         }
         if not insert_ignore(tx, self._table, [row]):
             # Another replica answered the same request meanwhile: this transaction must not stand beside its.

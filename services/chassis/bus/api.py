@@ -1,6 +1,6 @@
 """The bus as services see it: keyed, ordered, at least once. kafka.py and memory.py implement it under one suite."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,18 +61,17 @@ class Consumer(Protocol):
         """Leave the group; what is not committed goes to other members."""
 
 
-OnRevoke = Callable[[], None]
-"""Called inside poll and retain, before partitions are given up: the last chance to commit what is done."""
-
-
 class Bus(Protocol):
     """A message bus."""
 
     def producer(self) -> Producer:
         """Return a new producer."""
 
-    def consumer(self, group: str, topics: Sequence[Topic], on_revoke: OnRevoke | None = None) -> Consumer:
-        """Return a new member of a group; a group new to a topic starts at its beginning."""
+    def consumer(self, group: str, topics: Sequence[Topic]) -> Consumer:
+        """Return a new member of a group; a group new to a topic starts at its beginning.
+
+        Partitions are given up inside poll and retain alone: commit what is done before calling either.
+        """
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """Create the topics that are missing. errors.Unavailable when the bus does not answer."""

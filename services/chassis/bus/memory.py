@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.chassis.bus.api import Message, OnRevoke, Received, TopicPartition
+from services.chassis.bus.api import Message, Received, TopicPartition
 from services.chassis.bus.topics import Topic
 from services.chassis.errors import Unavailable
 
@@ -35,11 +35,11 @@ class MemoryBus:
         """See bus.api.Bus."""
         return _MemoryProducer(self)
 
-    def consumer(self, group: str, topics: Sequence[Topic], on_revoke: OnRevoke | None = None) -> "_MemoryConsumer":
+    def consumer(self, group: str, topics: Sequence[Topic]) -> "_MemoryConsumer":
         """See bus.api.Bus."""
         with self.changed:
             state = self.groups.setdefault(group, _Group())
-            member = _MemoryConsumer(self, state, [topic.name for topic in topics], on_revoke)
+            member = _MemoryConsumer(self, state, [topic.name for topic in topics])
             state.members.append(member)
             return member
 
@@ -91,8 +91,8 @@ class _MemoryProducer:
 
 
 class _MemoryConsumer:
-    def __init__(self, bus: MemoryBus, group: _Group, topics: list[str], on_revoke: OnRevoke | None) -> None:
-        self._bus, self._group, self._topics, self._on_revoke = bus, group, topics, on_revoke
+    def __init__(self, bus: MemoryBus, group: _Group, topics: list[str]) -> None:
+        self._bus, self._group, self._topics = bus, group, topics
         self._positions: dict[TopicPartition, int] = {}
 
     def poll(self, timeout_s: float, limit: int) -> list[Received]:
@@ -140,12 +140,7 @@ class _MemoryConsumer:
 
     def _rebalance(self) -> None:
         with self._bus.changed:
-            surplus = [place for place in self._positions if place not in self._target()]
-        if surplus:
-            if self._on_revoke is not None:
-                self._on_revoke()
-            with self._bus.changed:
-                self._release(surplus)
+            self._release([place for place in self._positions if place not in self._target()])
 
     def _release(self, places: list[TopicPartition]) -> None:
         for place in places:

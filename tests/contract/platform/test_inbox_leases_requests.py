@@ -4,13 +4,14 @@ import threading
 import time
 
 import pytest
+import sqlalchemy as sa
 from vahana.event.v1 import event_pb2
 
 from services.chassis import clock
 from services.chassis.errors import RequestIdReused, Unavailable
 from services.chassis.inbox import Inbox
 from services.chassis.leases import Leases
-from services.chassis.requests import Requests, fingerprint
+from services.chassis.requests import KEPT_US, Requests, fingerprint
 
 
 class TestInbox:
@@ -82,9 +83,7 @@ class TestLeases:
         while (epoch := self.take(db, leases, "two")) is None and time.monotonic() < deadline:
             time.sleep(0.02)
         assert epoch == 2
-        with db.write() as tx:
-            assert not leases.renew(tx, "thing", "one", 1, 60)
-            assert leases.renew(tx, "thing", "two", 2, 60)
+        assert self.take(db, leases, "one") is None
 
     def test_released_to_the_next(self, db, metadata):
         leases = Leases(metadata)
@@ -157,3 +156,12 @@ class TestRequests:
         assert fingerprint(one) == fingerprint(two)
         two.jobs["a"].name = "x"
         assert fingerprint(one) != fingerprint(two)
+
+    def test_old_answers_are_forgotten_with_the_first_new_one(self, db, metadata):
+        table = metadata.tables["request"]
+        with db.write() as tx:
+            Requests(metadata).remember(tx, "t/u", "M", "old", b"f", b"answer")
+            tx.execute(sa.update(table).values(created_us=clock.now_us() - KEPT_US - 1))
+        with db.write() as tx:
+            Requests(metadata).remember(tx, "t/u", "M", "new", b"f", b"answer")
+            assert list(tx.execute(sa.select(table.c.request_id)).scalars()) == ["new"]

@@ -186,7 +186,7 @@ def test_a_batch_is_never_so_large_that_the_bus_cannot_take_it_in_time(db, outbo
     large = event_pb2.Envelope(aggregate_id="x" * 100_000).SerializeToString()
     with db.write() as tx:
         outbox.add_many(tx, [OutboxRow(STATUS, "p", envelope(f"m-{n}") + large) for n in range(60)])
-    with running(make_relay(db, outbox, bus)):
+    with running(make_relay(db, outbox, bus), outbox):
         wait_for(lambda: unsent(db, outbox) == 0)
     assert bus.ids(STATUS, "p") == [f"m-{n}" for n in range(60)]
     assert max(map(len, bus.calls)) < 45

@@ -6,7 +6,6 @@ import confluent_kafka as ck
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from services.chassis.bus.api import OnRevoke
 from services.chassis.bus.kafka.client import common_config
 from services.chassis.bus.kafka.consumer import KafkaConsumer, consumer_profile
 from services.chassis.bus.kafka.producer import KafkaProducer
@@ -36,10 +35,10 @@ class KafkaBus:
         """See bus.api.Bus."""
         return KafkaProducer(self._common, self._prefix, self._patience)
 
-    def consumer(self, group: str, topics: Sequence[Topic], on_revoke: OnRevoke | None = None) -> "KafkaConsumer":
+    def consumer(self, group: str, topics: Sequence[Topic]) -> "KafkaConsumer":
         """See bus.api.Bus."""
         config = self._common | consumer_profile(self._group_protocol) | {"group.id": self._prefix + group}
-        return KafkaConsumer(config, self._prefix, [topic.name for topic in topics], on_revoke, self._patience)
+        return KafkaConsumer(config, self._prefix, [topic.name for topic in topics], self._patience)
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See bus.api.Bus."""

@@ -7,7 +7,7 @@ from typing import Any
 import confluent_kafka as ck
 
 from services.chassis import log
-from services.chassis.bus.api import OnRevoke, Received, TopicPartition
+from services.chassis.bus.api import Received, TopicPartition
 from services.chassis.bus.kafka.client import Notes
 from services.chassis.errors import Unavailable
 
@@ -28,16 +28,14 @@ _NOT_OURS_ANY_MORE = frozenset(
 class KafkaConsumer:
     """A member of a group with manual, synchronous commits."""
 
-    def __init__(
-        self, config: dict[str, Any], prefix: str, topics: Sequence[str], on_revoke: OnRevoke | None, patience: float
-    ) -> None:
+    def __init__(self, config: dict[str, Any], prefix: str, topics: Sequence[str], patience: float) -> None:
         """Join the group; what is assigned arrives during poll. `patience`: seconds a commit may take."""
         self._patience = patience
-        self._config, self._prefix, self._on_revoke = config | {"on_commit": self._committed}, prefix, on_revoke
+        self._config, self._prefix = config | {"on_commit": self._committed}, prefix
         self._note: Notes = config["error_cb"]
         self._topics = [prefix + topic for topic in topics]
         self._owned: set[TopicPartition] = set()
-        self._paused = self._rebalancing = False
+        self._paused = False
         self._early: list[Received] = []
         self._answers: list[tuple[ck.KafkaError | None, list[ck.TopicPartition]]] = []
         self._client = self._join()
@@ -67,8 +65,7 @@ class KafkaConsumer:
         if not next_offsets:
             return
         offsets = [ck.TopicPartition(self._prefix + t, p, offset) for (t, p), offset in next_offsets.items()]
-        errors = self._sync_commit(offsets) if self._rebalancing else self._bounded_commit(offsets)
-        for error in errors:
+        for error in self._bounded_commit(offsets):
             self._commit_failed(error)
 
     def retain(self, received: Sequence[Received]) -> list[Received]:
@@ -95,10 +92,6 @@ class KafkaConsumer:
         (client.pause if self._paused else client.resume)(partitions)
 
     def _revoked(self, _client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
-        if self._on_revoke is not None:
-            self._rebalancing = True
-            self._on_revoke()
-            self._rebalancing = False
         self._forget(partitions)
 
     def _lost(self, _client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
@@ -153,7 +146,10 @@ class KafkaConsumer:
     def _bounded_commit(self, offsets: list[ck.TopicPartition]) -> list[ck.KafkaError]:
         """Commit and wait for the answer, though not as long as the client would: up to 45 s without a broker."""
         self._answers.clear()
-        self._client.commit(offsets=offsets, asynchronous=True)
+        try:
+            self._client.commit(offsets=offsets, asynchronous=True)
+        except ck.KafkaException as exception:
+            return [exception.args[0]]
         wanted, deadline = _offsets(offsets), time.monotonic() + self._patience
         while time.monotonic() < deadline:
             self._serve(0.001)
@@ -161,14 +157,6 @@ class KafkaConsumer:
                 if _offsets(partitions) == wanted:
                     return [error] if error is not None else [p.error for p in partitions if p.error is not None]
         raise Unavailable(f"Kafka did not take the offsets within {self._patience:.0f} s")
-
-    def _sync_commit(self, offsets: list[ck.TopicPartition]) -> list[ck.KafkaError]:
-        """Commit inside a callback of the client, where none of its others can be served."""
-        try:
-            results = self._client.commit(offsets=offsets, asynchronous=False) or []
-        except ck.KafkaException as exception:
-            return [exception.args[0]]
-        return [result.error for result in results if result.error is not None]
 
     def _commit_failed(self, error: ck.KafkaError) -> None:
         if error.code() in _NOT_OURS_ANY_MORE:
@@ -188,7 +176,7 @@ def consumer_profile(group_protocol: str) -> dict[str, Any]:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
-        "fetch.wait.max.ms": 100,
+        "fetch.wait.max.ms": 200,
         "fetch.error.backoff.ms": 50,
     }
     if group_protocol == "classic":  # KIP-848 has these on the broker and refuses them here

@@ -17,7 +17,7 @@ class KafkaProducer:
     """
 
     def __init__(self, common: dict[str, Any], prefix: str, patience: float) -> None:
-        """Connect when first used. `patience`: seconds that acknowledgements are waited for."""
+        """Begin to connect, since that takes half a second. `patience`: seconds acknowledgements are waited for."""
         self._config = common | {
             "acks": "all",
             "enable.idempotence": True,
@@ -27,7 +27,7 @@ class KafkaProducer:
             "queue.buffering.max.messages": 1_000_000,
         }
         self._prefix, self._patience = prefix, patience
-        self._client: ck.Producer | None = None
+        self._client: ck.Producer | None = ck.Producer(self._config)
 
     def publish(self, messages: Sequence[Message]) -> None:
         """See bus.api.Producer."""
