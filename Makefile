@@ -1,7 +1,7 @@
 # The first time, each of these sets up all it needs; after that setting up takes no time.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup packages jars demo up test lint lint-python lint-protos gen gen-check bench
+.PHONY: help setup packages jars demo up test lint lint-python lint-protos gen gen-check lock bench
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -35,7 +35,7 @@ up: setup ## bring a mesh up in ~/.vahana and leave it running; `.venv/bin/vahan
 	@$(BIN)/vahana status
 
 test: setup ## run all tests; PYTEST_ARGS="…" goes to pytest
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: setup lint-python gen-check lint-protos ## check style, types, import rules, generated code and contracts
 
@@ -73,6 +73,11 @@ PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m grpc_tools.protoc -Iprotos -Ithird_party
 PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m grpc_tools.protoc -Iprotos -Ithird_party --grpc_python_out=$(1) \
   --mypy_grpc_out=quiet:$(1) $(shell grep -l '^service ' $(PROTOS))
 endef
+
+lock: ## pin dependencies anew in requirements.lock: hashes, no addresses
+	python3 -m venv .run/lock && .run/lock/bin/pip install -q uv==0.13.9
+	.run/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --all-extras --no-emit-package vahana pyproject.toml -o requirements.lock
 
 bench: setup ## measure what is promised, against its goals
 	$(PY) -m bench

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import grpc
+
 from vahana.experiment.v1.data_pb2_grpc import DataServiceStub
 from vahana.experiment.v1.experiment_pb2_grpc import ExperimentServiceStub
 from vahana.experiment.v1.project_pb2_grpc import ProjectServiceStub

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
-from vahana.experiment.v1 import data_pb2, experiment_pb2
 
+from vahana.experiment.v1 import data_pb2, experiment_pb2
 from vahana_client.connection import Connection
 
 CHUNK_BYTES = 1024 * 1024
@@ -36,12 +36,11 @@ def upload(connection: Connection, path: Path, known: experiment_pb2.FileReferen
     return True
 
 
-def download(connection: Connection, experiment_id: str, output: str, directory: Path) -> Path:
-    """Writes an output into a directory and returns its path. The file appears whole and checked, or not at all."""
+def download(connection: Connection, experiment_id: str, output: str, target: Path) -> None:
+    """Writes an output into a file. It appears whole and checked, or not at all."""
     parts = connection.data.DownloadOutput(data_pb2.DownloadOutputRequest(experiment_id=experiment_id, output=output))
     header = next(iter(parts)).header
-    target = directory / (Path(header.file_name).name or output)
-    directory.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
     digest = hashlib.sha256()
     try:
@@ -54,7 +53,6 @@ def download(connection: Connection, experiment_id: str, output: str, directory:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return target
 
 
 def read_output(connection: Connection, experiment_id: str, output: str) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
-from vahana.event.v1 import event_pb2
 
 from services.chassis import log
 from services.chassis.bus.api import Bus, Consumer, Received
@@ -16,6 +15,7 @@ from services.chassis.bus.topics import Topic
 from services.chassis.db import Database
 from services.chassis.errors import Unavailable
 from services.chassis.parked import Parked
+from vahana.event.v1 import event_pb2
 
 FAILURES_TO_PARK = 3
 POLL_SECONDS = 1.0

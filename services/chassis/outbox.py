@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2
 
 from services.chassis import clock
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Tx, after_commit
 from services.chassis.errors import LimitExceeded
+from vahana.event.v1 import event_pb2
 
 LARGEST_VALUE = 512 * 1024
 LARGEST_BATCH = 4 * 1024 * 1024

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from vahana.event.v1 import event_pb2
-from vahana.experiment.v1 import process_pb2
-
 from services.chassis import log
 from services.chassis.consume import Delivery
+from vahana.event.v1 import event_pb2
+from vahana.experiment.v1 import process_pb2
 
 MOST_EVENTS = 1000
 MOST_BYTES = 2 * 1024 * 1024

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import grpc
-from vahana.event.v1 import event_pb2
-from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 
 from services.chassis.errors import LimitExceeded, NotAllowed, Unavailable
 from services.chassis.rpc.client import translate
+from vahana.event.v1 import event_pb2
+from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 
 EXPERIMENT = "experiment"
 

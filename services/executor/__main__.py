@@ -2,9 +2,6 @@
 
 import sys
 
-from vahana.event.v1 import task_pb2
-from vahana.executor.v1.executor_pb2_grpc import add_ExecutorServiceServicer_to_server
-
 from services.chassis.bus.topics import TASK_TOPICS, executor_group, kebab
 from services.chassis.ids import new_id
 from services.chassis.outbox import Outbox
@@ -25,6 +22,8 @@ from services.executor.settings import ExecutorSettings
 from services.executor.tasks import TASKS
 from services.executor.transport import SERVICE, ExecutorTransport
 from services.executor.watcher import Watcher
+from vahana.event.v1 import task_pb2
+from vahana.executor.v1.executor_pb2_grpc import add_ExecutorServiceServicer_to_server
 
 
 def wire() -> Chassis:

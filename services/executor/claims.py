@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from vahana.event.v1 import event_pb2, state_pb2
-
 from services.chassis.bus.topics import STATUS
 from services.chassis.db import Tx, after_commit, now_us
 from services.chassis.outbox import Outbox
@@ -20,6 +18,7 @@ from services.executor.backoff import SECOND, Backoff, give_up_at, next_try, spo
 from services.executor.domain.claims import Claim, ClaimState
 from services.executor.domain.outcomes import Done, Outcome, Postponed, Watched
 from services.executor.domain.troubles import Condition, Failure, Trouble, Waiting
+from vahana.event.v1 import event_pb2, state_pb2
 
 TAKEOVERS = 3
 """The holder of a claim may die this often, without the claim getting on in between, before it is parked."""
@@ -89,10 +88,6 @@ class Ledger:
         if claim.state == ClaimState.WATCHED:
             values["blocked_since_us"] = 0
         return self._write(tx, claim, [self._event(claim, 0, now_us(tx), EXECUTING)], **values)
-
-    def release(self, tx: Tx, claim: Claim) -> bool:
-        """Give a claim back whose work is cut off by a shutdown; that counts as no death."""
-        return self._write(tx, claim, [], state=ClaimState.ACCEPTED, holder="", lease_until_us=0) is not None
 
     def _complete(self, tx: Tx, claim: Claim, now: int, done: Done) -> bool:
         events = self._resumed(claim, now)

@@ -20,6 +20,9 @@ FALLBACK_SECONDS = 1.0
 """How long what another executor accepts may go unnoticed."""
 _KEPT_US = 14 * 24 * 3600 * SECOND
 _PURGE_EVERY_SECONDS = 3600.0
+_SLEPT = 0.7
+"""Part of a lease after which this process must have been stopped. It renews before it claims, lest it take what its
+own workers still do for the work of a dead one."""
 _log = log.get(__name__)
 
 Work = Callable[[Claim, threading.Event], None]
@@ -46,6 +49,7 @@ class Dispatcher:
         self._pools = {type_: ThreadPoolExecutor(pool_size, f"task-{type_}") for type_ in types}
         self._lock = threading.Lock()
         self._held: dict[Key, Claim] = {}
+        self._renewed_us = clock.now_us()
         self._wake = threading.Event()
         self._cut = threading.Event()
 
@@ -69,6 +73,8 @@ class Dispatcher:
 
     def claim_free(self) -> tuple[int, float]:
         """Claim for all free workers in one transaction. Return how many, and the seconds until more may be due."""
+        if clock.now_us() - self._renewed_us > self._lease * _SLEPT * SECOND:
+            self._renew()
         with self._lock:
             busy = Counter(claim.type for claim in self._held.values())
             hosts = Counter((claim.type, claim.host) for claim in self._held.values())
@@ -113,6 +119,7 @@ class Dispatcher:
             return len(self._held)
 
     def _renew(self) -> None:
+        self._renewed_us = clock.now_us()
         with self._lock:
             held = [(key, claim.epoch) for key, claim in self._held.items()]
         if held:
@@ -161,6 +168,9 @@ class Dispatcher:
             left = list(self._held.values())
         if left:
             _log.warning("giving back what was not finished", claims=len(left))
-            with self._db.write() as tx:
-                for claim in left:
-                    self._ledger.release(tx, claim)
+            try:
+                with self._db.write() as tx:
+                    for claim in left:
+                        storage.release(tx, claim)
+            except Unavailable as error:
+                _log.warning("nothing given back: the leases will run out", reason=error.message)

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from vahana.event.v1 import event_pb2, state_pb2
-from vahana.executor.v1 import executor_pb2
-
 from services.chassis.bus.topics import STATUS
 from services.chassis.db import Database, after_commit, now_us
 from services.chassis.errors import FieldViolation, InvalidFields, Unavailable
@@ -12,6 +9,8 @@ from services.chassis.outbox import Outbox, OutboxRow
 from services.chassis.paging import decode_token, encode_token, page_limit
 from services.executor import storage, wire
 from services.executor.domain.claims import Claim, ClaimState, Key
+from vahana.event.v1 import event_pb2, state_pb2
+from vahana.executor.v1 import executor_pb2
 
 
 class Handlers:

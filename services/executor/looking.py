@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
-
 from services.chassis.errors import Unavailable
 from services.executor import wire
 from services.executor.batch.api import WatchedJob
@@ -16,6 +14,7 @@ from services.executor.domain.outcomes import Done
 from services.executor.domain.troubles import Condition, Failure, Trouble
 from services.executor.runner import World, manager, unavailable
 from services.executor.tasks.commands import programs, what
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 Verdict = Done | Trouble | None
 """None: the job runs."""

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Iterator
 
 import grpc
-from vahana.experiment.v1 import data_pb2, process_pb2, process_pb2_grpc
-from vahana.profile.v1 import credential_pb2, credential_pb2_grpc
 
 from services.chassis.rpc.client import call_metadata, translate
 from services.executor.channels.api import Site
+from vahana.experiment.v1 import data_pb2, process_pb2, process_pb2_grpc
+from vahana.profile.v1 import credential_pb2, credential_pb2_grpc
 
 _STREAM_SECONDS = 24 * 3600.0
 """A file may be long in coming; a silent peer is noticed by keepalive."""
@@ -85,6 +85,7 @@ class Credentials:
         """See Signer."""
         request = credential_pb2.SignSshChallengeRequest(
             credential_id=site.credential_id,
+            host=f"{site.address}:{site.port}",
             login=site.login,
             challenge=challenge,
             algorithm=algorithm,

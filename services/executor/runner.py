@@ -7,8 +7,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vahana.event.v1 import event_pb2, task_pb2
-
 from services.chassis import clock, log
 from services.chassis.db import Database
 from services.chassis.errors import Refusal, Unavailable
@@ -22,6 +20,7 @@ from services.executor.domain.outcomes import Outcome
 from services.executor.domain.troubles import CONTACT, Condition, Failure, Trouble, Waiting
 from services.executor.tasks import TASKS, Task
 from services.executor.tasks.context import FileStore, TaskContext
+from vahana.event.v1 import event_pb2, task_pb2
 
 _DATABASE_WAIT_SECONDS = 0.5
 _log = log.get(__name__)

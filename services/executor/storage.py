@@ -80,6 +80,13 @@ def renew(tx: Tx, held: Sequence[tuple[Key, int]], until_us: int) -> None:
         tx.execute(statement, rows)
 
 
+def release(tx: Tx, claim: Claim) -> bool:
+    """Give back a claim held at this epoch, however far its worker has written it by now; it writes no more then."""
+    held = (*_is(claim.key), table.c.epoch == claim.epoch, table.c.state == ClaimState.CLAIMED)
+    values = {"state": ClaimState.ACCEPTED, "holder": "", "lease_until_us": 0, "version": table.c.version + 1}
+    return tx.execute(sa.update(table).where(*held).values(**values)).rowcount == 1
+
+
 def expire_all(tx: Tx) -> int:
     """End all leases: to be called by who knows that no other executor lives."""
     held = sa.update(table).where(table.c.state == ClaimState.CLAIMED).values(lease_until_us=0)

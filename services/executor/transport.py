@@ -1,10 +1,10 @@
 """gRPC in."""
 
 import grpc
-from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
 
 from services.chassis.rpc.auth import caller
 from services.executor.handlers import Handlers
+from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
 
 SERVICE = "vahana.executor.v1.ExecutorService"
 

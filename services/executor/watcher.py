@@ -11,13 +11,13 @@ from random import Random
 
 from services.chassis import log
 from services.chassis.db import Database, now_us
-from services.chassis.errors import Unavailable
+from services.chassis.errors import Refusal, Unavailable
 from services.chassis.leases import Leases
 from services.executor import storage
 from services.executor.backoff import Backoff
 from services.executor.claims import Ledger
 from services.executor.domain.claims import Claim
-from services.executor.domain.troubles import Trouble, Waiting
+from services.executor.domain.troubles import Condition, Trouble, Waiting
 from services.executor.looking import Look, Verdict
 
 FALLBACK_SECONDS = 1.0
@@ -96,9 +96,12 @@ class Watcher:
         return pause
 
     def _poll_account(self, name: str, account: _Account) -> None:
-        began = time.monotonic()
+        began, wait = time.monotonic(), self._interval
         try:
-            trouble = self._mine(name, account) and self.poll(name)
+            if self._mine(name, account):
+                trouble = self.poll(name)
+            else:
+                trouble, wait = None, LEASE_SECONDS / 3
             account.failures = account.failures + 1 if isinstance(trouble, Waiting) else 0
         except Unavailable as error:
             _log.warning("watching waits", reason=error.message)
@@ -106,7 +109,7 @@ class Watcher:
             _log.exception("poller crashed", account=name)
             account.failures += 1
         cost = time.monotonic() - began
-        account.due = time.monotonic() + max(self._interval, _COST_FACTOR * cost)
+        account.due = time.monotonic() + max(wait, _COST_FACTOR * cost)
         if account.failures:
             account.due = time.monotonic() + self._backoff.seconds(account.failures, self._random)
         account.busy = False
@@ -130,7 +133,8 @@ class Watcher:
             return None
         try:
             verdicts = self._look(claims, now)
-        except Trouble as trouble:
+        except Exception as error:
+            trouble = error if isinstance(error, Trouble) else _unforeseen(error)
             self._write([(claim, trouble) for claim in claims])
             return trouble
         changed = [(claim, verdict) for claim, verdict in zip(claims, verdicts, strict=True) if _news(claim, verdict)]
@@ -146,6 +150,14 @@ class Watcher:
                     self._ledger.going_on(tx, claim)
                 else:
                     self._ledger.settle(tx, claim, verdict)
+
+
+def _unforeseen(error: Exception) -> Trouble:
+    """A defect, or a refusal of another service: told to people too, and given up in the end like other troubles."""
+    _log.error("looking at jobs failed", exc_info=error)
+    if isinstance(error, Refusal):
+        return Waiting(Condition.UNKNOWN, f"a service of the mesh refused: {error.message}")
+    return Waiting(Condition.UNKNOWN, f"the executor met something it does not know: {type(error).__name__}")
 
 
 def _news(claim: Claim, verdict: Verdict) -> bool:

@@ -2,9 +2,6 @@
 
 import hashlib
 
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
-from vahana.executor.v1 import executor_pb2
-
 from services.chassis import clock
 from services.executor.channels.api import Site
 from services.executor.domain import places
@@ -12,6 +9,8 @@ from services.executor.domain.claims import Claim, ClaimState
 from services.executor.domain.jobs import Job, JobState
 from services.executor.domain.outcomes import StoredFile
 from services.executor.domain.troubles import Condition
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from vahana.executor.v1 import executor_pb2
 
 SOURCE = "executor"
 _WITH_JOB_OF_THEIR_OWN = frozenset(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from vahana.experiment.v1 import data_pb2_grpc, experiment_pb2_grpc, process_pb2_grpc, project_pb2_grpc
-
 from services.chassis.blobs.directory import DirectoryBlobs
 from services.chassis.db import Database
 from services.chassis.outbox import Outbox
@@ -30,6 +28,7 @@ from services.experiment.schema import metadata
 from services.experiment.settings import ExperimentSettings
 from services.experiment.transport import DataService, ExperimentService, ProcessService, ProjectService
 from services.experiment.wire.plans import Bounds
+from vahana.experiment.v1 import data_pb2_grpc, experiment_pb2_grpc, process_pb2_grpc, project_pb2_grpc
 
 _PACKAGE = "vahana.experiment.v1"
 

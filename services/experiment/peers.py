@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
-from vahana.registry.v1 import application_pb2, application_pb2_grpc, compute_resource_pb2, compute_resource_pb2_grpc
 
 from services.chassis.errors import NotFound
 from services.chassis.rpc.client import call_metadata, translate
@@ -19,6 +18,7 @@ from services.experiment.domain.facts import (
     Interface,
     OutputDefinition,
 )
+from vahana.registry.v1 import application_pb2, application_pb2_grpc, compute_resource_pb2, compute_resource_pb2_grpc
 
 REGISTRY = "registry"
 _SECONDS = 10.0

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
+from services.chassis.rpc.auth import caller, require_service
+from services.experiment.handlers.experiments import Experiments
+from services.experiment.handlers.files import Files
+from services.experiment.handlers.history import History
+from services.experiment.handlers.launching import Launching
+from services.experiment.handlers.plans import Plans
+from services.experiment.handlers.projects import Projects
+from services.experiment.handlers.recording import Recording
+from services.experiment.handlers.watching import Watching
 from vahana.experiment.v1 import (
     data_pb2,
     data_pb2_grpc,
@@ -15,16 +24,6 @@ from vahana.experiment.v1 import (
     project_pb2,
     project_pb2_grpc,
 )
-
-from services.chassis.rpc.auth import caller, require_service
-from services.experiment.handlers.experiments import Experiments
-from services.experiment.handlers.files import Files
-from services.experiment.handlers.history import History
-from services.experiment.handlers.launching import Launching
-from services.experiment.handlers.plans import Plans
-from services.experiment.handlers.projects import Projects
-from services.experiment.handlers.recording import Recording
-from services.experiment.handlers.watching import Watching
 
 
 class ProjectService(project_pb2_grpc.ProjectServiceServicer):

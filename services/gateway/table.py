@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
+
 from vahana.executor.v1 import executor_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2
 from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2

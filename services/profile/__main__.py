@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from pydantic import Field
-from vahana.profile.v1 import credential_pb2_grpc, tenant_pb2_grpc, user_pb2_grpc
 
 from services.chassis.requests import Requests
 from services.chassis.run import Chassis, main
@@ -16,6 +15,7 @@ from services.profile.handlers.tenants import Tenants
 from services.profile.handlers.users import Users
 from services.profile.schema import metadata
 from services.profile.transport import CredentialService, SigningService, TenantService, UserService
+from vahana.profile.v1 import credential_pb2_grpc, tenant_pb2_grpc, user_pb2_grpc
 
 
 class ProfileSettings(Settings):

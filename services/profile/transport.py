@@ -1,5 +1,9 @@
 """gRPC in: each call goes to its use case and the answer back."""
 
+from services.profile.handlers.credentials import Credentials
+from services.profile.handlers.signing import Signing
+from services.profile.handlers.tenants import Tenants
+from services.profile.handlers.users import Users
 from vahana.profile.v1 import (
     credential_pb2,
     credential_pb2_grpc,
@@ -8,11 +12,6 @@ from vahana.profile.v1 import (
     user_pb2,
     user_pb2_grpc,
 )
-
-from services.profile.handlers.credentials import Credentials
-from services.profile.handlers.signing import Signing
-from services.profile.handlers.tenants import Tenants
-from services.profile.handlers.users import Users
 
 
 class TenantService(tenant_pb2_grpc.TenantServiceServicer):

@@ -1,11 +1,10 @@
 """Between profile's protos and its domain."""
 
-from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
-
 from services.chassis.clock import to_timestamp
 from services.profile.domain.credentials import Credential
 from services.profile.domain.tenants import Tenant
 from services.profile.domain.users import User
+from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
 
 
 def tenant_from_request(sent: tenant_pb2.CreateTenantRequest) -> Tenant:

@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-from vahana.registry.v1 import application_pb2_grpc, compute_resource_pb2_grpc, storage_resource_pb2_grpc
-
 from services.chassis.requests import Requests
 from services.chassis.run import Chassis, main
 from services.chassis.settings import Settings
@@ -13,6 +11,7 @@ from services.registry.handlers.compute_resources import ComputeResources
 from services.registry.handlers.storage_resources import StorageResources
 from services.registry.schema import metadata
 from services.registry.transport import ApplicationService, ComputeResourceService, StorageResourceService
+from vahana.registry.v1 import application_pb2_grpc, compute_resource_pb2_grpc, storage_resource_pb2_grpc
 
 
 class RegistrySettings(Settings):

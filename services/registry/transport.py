@@ -1,5 +1,8 @@
 """gRPC in: each call goes to its use case and the answer back."""
 
+from services.registry.handlers.applications import Applications
+from services.registry.handlers.compute_resources import ComputeResources
+from services.registry.handlers.storage_resources import StorageResources
 from vahana.registry.v1 import (
     application_pb2,
     application_pb2_grpc,
@@ -8,10 +11,6 @@ from vahana.registry.v1 import (
     storage_resource_pb2,
     storage_resource_pb2_grpc,
 )
-
-from services.registry.handlers.applications import Applications
-from services.registry.handlers.compute_resources import ComputeResources
-from services.registry.handlers.storage_resources import StorageResources
 
 
 class ComputeResourceService(compute_resource_pb2_grpc.ComputeResourceServiceServicer):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import sys
 
-from vahana.scheduler.v1 import scheduler_pb2_grpc
-
 from services.chassis.bus.topics import SCHEDULER
 from services.chassis.inbox import Inbox
 from services.chassis.leases import Leases
@@ -22,6 +20,7 @@ from services.scheduler.schema import metadata
 from services.scheduler.settings import SchedulerSettings
 from services.scheduler.timers import Timer
 from services.scheduler.transport import SERVICE, SchedulerService
+from vahana.scheduler.v1 import scheduler_pb2_grpc
 
 
 def wire() -> Chassis:

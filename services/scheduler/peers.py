@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from vahana.event.v1 import task_pb2
-from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 
 from services.chassis.errors import NotAllowed, Unavailable
 from services.chassis.rpc.client import call_metadata, translate
 from services.scheduler.domain.model import Launch
 from services.scheduler.plans import Plan
+from vahana.event.v1 import task_pb2
+from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 
 _AT_ONCE = 8
 _SECONDS = 30.0

@@ -7,12 +7,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vahana.event.v1 import task_pb2
-
 from services.chassis.errors import DigestMismatch
 from services.scheduler import walker
 from services.scheduler.domain.model import SHARDS, Launch, Run, Task
 from services.scheduler.domain.states import TaskType, TriggerRule
+from vahana.event.v1 import task_pb2
 
 LARGEST_TASK = 400_000
 """Bytes of a planned task: its dispatch, with target and jobs beside it, has to fit into a message."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import grpc
-from vahana.event.v1 import state_pb2
-from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 from services.chassis.clock import to_timestamp
 from services.chassis.errors import NotAllowed
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller
 from services.scheduler.domain.model import Run, Task
 from services.scheduler.handlers import Handlers
+from vahana.event.v1 import state_pb2
+from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 SERVICE = "vahana.scheduler.v1.SchedulerService"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
-
 from services.chassis.bus.topics import STATUS, TASK_TOPICS
 from services.chassis.clock import to_timestamp
 from services.chassis.outbox import OutboxRow
@@ -13,6 +11,7 @@ from services.scheduler.domain.model import Launch, Report, Run, Task
 from services.scheduler.domain.states import JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
 from services.scheduler.retry import Policy
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 SOURCE = "scheduler"
 EXECUTOR = "executor"

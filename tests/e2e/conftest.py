@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from vahana_client.connection import Connection
 from vahana_client.home import Home
 from vahana_client.mesh.health import serving

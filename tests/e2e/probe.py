@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+
+from tests.e2e.conftest import RunningMesh
 from vahana.event.v1 import state_pb2
 from vahana.experiment.v1 import experiment_pb2
 from vahana_client.connection import Connection, every
 from vahana_client.files import reference, upload
-
-from tests.e2e.conftest import RunningMesh
 
 PROJECT = "survival"
 ENDED = {state_pb2.EXPERIMENT_STATE_COMPLETED, state_pb2.EXPERIMENT_STATE_FAILED, state_pb2.EXPERIMENT_STATE_CANCELED}

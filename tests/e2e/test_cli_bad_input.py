@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from vahana.experiment.v1 import experiment_pb2 as pb
 
 EXAMPLE = Path(__file__).parents[2] / "examples/bowtie2"

@@ -12,10 +12,10 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from vahana.experiment.v1 import experiment_pb2
 
 from tests.e2e.conftest import RunningMesh
 from tests.e2e.probe import Probe, prepare
+from vahana.experiment.v1 import experiment_pb2
 
 PUBLIC = {
     "vahana.profile.v1.TenantService",

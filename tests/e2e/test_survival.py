@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vahana.event.v1 import state_pb2
-from vahana_client.connection import Connection
-from vahana_client.mesh.ports import answers
 
 from tests.e2e.conftest import RunningMesh, wait_until
 from tests.e2e.history import check_complete
 from tests.e2e.probe import Probe, prepare
+from vahana.event.v1 import state_pb2
+from vahana_client.connection import Connection
+from vahana_client.mesh.ports import answers
 
 UNDER_WAY = (state_pb2.TASK_STATE_SCHEDULED, state_pb2.TASK_STATE_EXECUTING, state_pb2.TASK_STATE_COMPLETED)
 EXECUTING = (state_pb2.TASK_STATE_EXECUTING,)

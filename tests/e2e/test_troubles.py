@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vahana.event.v1 import state_pb2
-from vahana_client.connection import Connection
 
 from tests.conftest import free_ports
 from tests.e2e.conftest import RunningMesh
 from tests.e2e.probe import Probe, prepare
+from vahana.event.v1 import state_pb2
+from vahana_client.connection import Connection
 
 # A well-formed key that no host here has.
 FOREIGN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"

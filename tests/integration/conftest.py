@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from vahana_client.mesh.sshd import LocalSshd, SshdError
 
 

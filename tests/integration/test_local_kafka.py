@@ -1,12 +1,12 @@
 """The broker of the local mesh: what it holds outlives it, wherever it listens next."""
 
 import pytest
-from vahana_client.mesh.kafka import LocalKafka
-from vahana_client.mesh.kafka_cache import KafkaError
 
 from services.chassis.bus.api import Message
 from services.chassis.bus.kafka import KafkaBus
 from services.chassis.bus.topics import Topic
+from vahana_client.mesh.kafka import LocalKafka
+from vahana_client.mesh.kafka_cache import KafkaError
 
 TOPIC = Topic("kept", 1, 0)
 

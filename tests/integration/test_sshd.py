@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import vahana_client.mesh.sshd as module
 from vahana_client.mesh.sshd import LocalSshd, SshdError
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import grpc
 import typer
 from google.protobuf.message import Message
-from vahana.registry.v1 import application_pb2 as pb
 
+from vahana.registry.v1 import application_pb2 as pb
 from vahana_client.cli.application_file import ApplicationFile, read_application
 from vahana_client.cli.context import context
 from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows

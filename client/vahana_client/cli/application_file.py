@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
-from vahana.registry.v1 import application_pb2 as pb
 
+from vahana.registry.v1 import application_pb2 as pb
 from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.yaml_file import read_mapping, scalar
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from vahana.event.v1 import task_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import compute_resource_pb2 as pb
-
 from vahana_client.cli.context import context
 from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment, short

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from vahana.profile.v1 import credential_pb2 as pb
 
+from vahana.profile.v1 import credential_pb2 as pb
 from vahana_client.cli.context import context
 from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment

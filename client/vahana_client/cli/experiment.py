@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from vahana.experiment.v1 import experiment_pb2 as pb
 
+from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana_client.cli import experiment_views as views
 from vahana_client.cli.context import context
 from vahana_client.cli.errors import ExitCode

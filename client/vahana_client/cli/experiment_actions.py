@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
+
 from vahana.event.v1 import task_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.registry.v1 import application_pb2
-
 from vahana_client import files
 from vahana_client.cli.errors import BadInputError, CommandError
 from vahana_client.cli.experiment_file import Types, prepare, read_experiment
@@ -38,11 +38,25 @@ def download_outputs(
 ) -> dict[str, Path]:
     """Writes outputs into a directory and returns their paths by name."""
     try:
-        return {one.name: files.download(connection, experiment_id, one.name, directory) for one in outputs}
+        paths = _places(outputs, directory)
+        for name, path in paths.items():
+            files.download(connection, experiment_id, name, path)
+        return paths
     except OSError as error:
         raise BadInputError(f"cannot write into {directory}: {error.strerror}") from error
     except files.FileChangedError as error:
         raise CommandError(str(error)) from error
+
+
+def _places(outputs: Iterable[task_pb2.StoredFile], directory: Path) -> dict[str, Path]:
+    """Each output's own file in the directory, and nowhere else, whatever the mesh says; by the outputs' names."""
+    places: dict[str, Path] = {}
+    for one in outputs:
+        output = Path(one.name).name
+        name = Path(one.file_name).name or output
+        taken = directory / name in places.values()
+        places[one.name] = directory / (f"{output}-{name}" if taken or name == ".." else name)
+    return places
 
 
 def print_log(connection: Connection, experiment_id: str, *, stderr: bool) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.registry.v1 import application_pb2
-
 from vahana_client import files
 from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.output import short

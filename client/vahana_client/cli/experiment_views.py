@@ -7,7 +7,6 @@ from pathlib import Path
 
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
-
 from vahana_client.cli.output import (
     Columns,
     Format,

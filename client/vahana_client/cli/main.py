@@ -11,7 +11,7 @@ import typer
 from vahana_client.cli import app, compute, credential, experiment, mesh, project
 from vahana_client.cli.context import Context
 from vahana_client.cli.errors import EXIT_CODES, CommandError, ExitCode
-from vahana_client.cli.output import err
+from vahana_client.cli.output import err, visible
 from vahana_client.home import Home
 
 cli = typer.Typer(
@@ -58,7 +58,7 @@ def main() -> None:
     try:
         cli()
     except CommandError as error:
-        err().print(error.text())
+        err().print(visible(error.text()))
         sys.exit(error.code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

@@ -19,6 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 _UNFOLDED = 1000
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""The control characters that JSON leaves as they are."""
 
 
 class Format(StrEnum):
@@ -52,6 +55,11 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
 
 
+def visible(text: object) -> str:
+    """Returns a text in which control characters stand as \\xNN: what a program says must not steer a terminal."""
+    return str(text).translate(_VISIBLE)
+
+
 def plain(message: Message) -> dict[str, Any]:
     """Returns a message as plain data, with the field names and enum values of the contracts."""
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
@@ -82,14 +90,14 @@ def emit_facts(facts: Sequence[tuple[str, object]]) -> None:
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
         if value not in ("", None):
-            grid.add_row(Text(name, style="bold"), Text(str(value)))
+            grid.add_row(Text(name, style="bold"), Text(visible(value)))
     show(grid)
 
 
 def emit_data(form: Format, data: object) -> None:
     """Prints plain data as JSON or YAML."""
     if form is Format.JSON:
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(data, indent=2, ensure_ascii=False).translate(_JSON_ESCAPES))
     else:
         typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
 
@@ -112,7 +120,7 @@ def table(columns: Columns, rows: Iterable[Any]) -> Table:
     for title in columns:
         grid.add_column(title, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(str(cell(row))) for cell in columns.values()))
+        grid.add_row(*(Text(visible(cell(row))) for cell in columns.values()))
     return grid
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 from rich.text import Text
+
 from vahana.event.v1 import state_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
-
-from vahana_client.cli.output import short
+from vahana_client.cli.output import short, visible
 
 _STYLES = {
     "EXECUTING": "cyan", "COMPLETED": "green", "FAILED": "red", "BLOCKED": "yellow", "SKIPPED": "dim", "CREATED": "dim",
@@ -46,7 +46,7 @@ class Progress:
         changed = {name: text for name, text in subjects.items() if text and self._told.get(name) != text}
         self._told |= changed
         width = max([len(name) for name in self.tasks] + [len("process")])
-        return [f"{self._elapsed():>7} {name:<{width}} {text}" for name, text in changed.items()]
+        return [visible(f"{self._elapsed():>7} {name:<{width}} {text}") for name, text in changed.items()]
 
     @property
     def ended(self) -> bool:
@@ -57,14 +57,16 @@ class Progress:
         """The last line: `experiment <id> COMPLETED`, or its state and reason."""
         state = short(state_pb2.ExperimentState, self.experiment.state)
         line = f"experiment {self.experiment.experiment_id} {state}"
-        return line if state == "COMPLETED" or not self.experiment.reason else f"{line}: {self.experiment.reason}"
+        return (
+            line if state == "COMPLETED" or not self.experiment.reason else visible(f"{line}: {self.experiment.reason}")
+        )
 
     def table(self) -> Table:
         """The present state, for a terminal."""
         state = short(state_pb2.ProcessState, self.process.state) or "waiting for launch"
         phase = short(state_pb2.ProcessPhase, self.process.phase)
         title = Text.assemble(
-            f"{self.experiment.spec.name}  {self.experiment.experiment_id}  ",
+            f"{visible(self.experiment.spec.name)}  {self.experiment.experiment_id}  ",
             (f"{state} {phase}".strip(), _STYLES.get(state, "bold")),
             f"  {self._elapsed()}",
         )
@@ -74,7 +76,7 @@ class Progress:
         for task in self.tasks.values():
             grid.add_row(*task_cells(task))
         if self.process.reason:
-            grid.caption = Text(self.process.reason)
+            grid.caption = Text(visible(self.process.reason))
             grid.caption_justify = "left"
         return grid
 
@@ -86,7 +88,7 @@ def task_cells(task: pb.Task) -> tuple[Text, ...]:
     """The cells of a task in a table: name, state, attempt, reason."""
     state = short(state_pb2.TaskState, task.state)
     attempt = str(task.attempt) if task.attempt else ""
-    return Text(task.task_id), Text(state, style=_STYLES.get(state, "")), Text(attempt), Text(task.reason)
+    return Text(task.task_id), Text(state, style=_STYLES.get(state, "")), Text(attempt), Text(visible(task.reason))
 
 
 def _task_text(task: pb.Task) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from vahana.experiment.v1 import project_pb2 as pb
 
+from vahana.experiment.v1 import project_pb2 as pb
 from vahana_client.cli.context import context
 from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment
 from vahana_client.connection import every, new_request_id

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import grpc
 from rich.console import Console
 from rich.live import Live
+
 from vahana.event.v1 import state_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
-
 from vahana_client.cli.errors import ExitCode
 from vahana_client.cli.output import Format, emit_data, err, out, plain
 from vahana_client.cli.progress import Progress

@@ -16,7 +16,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2026-13-01
         raise BadInputError(f"{path} is not YAML: {error}") from error
     if not isinstance(data, dict):
         raise BadInputError(f"{path} must hold a mapping of names to values")

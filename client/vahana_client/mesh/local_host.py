@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import grpc
+
 from vahana.event.v1 import task_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import compute_resource_pb2
-
 from vahana_client.connection import Connection
 from vahana_client.home import Home
 from vahana_client.mesh.sshd import LocalSshd

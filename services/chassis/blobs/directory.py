@@ -1,20 +1,22 @@
 """The blob store in a directory: {root}/{tenant}/{first two digits}/{sha256}."""
 
+import errno
 import hashlib
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from services.chassis.blobs.api import CHUNK, StoredBlob
-from services.chassis.errors import DigestMismatch, FieldViolation, InvalidFields, LimitExceeded, NotFound
+from services.chassis.errors import DigestMismatch, FieldViolation, InvalidFields, LimitExceeded, NotFound, Unavailable
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = ".partial-"
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _ABANDONED_SECONDS = 24 * 3600
 
 
@@ -30,7 +32,14 @@ class DirectoryBlobs:
                 partial.unlink(missing_ok=True)
 
     def put(
-        self, tenant: str, chunks: Iterable[bytes], *, sha256: str | None = None, size: int | None = None, limit: int
+        self,
+        tenant: str,
+        chunks: Iterable[bytes],
+        *,
+        sha256: str | None = None,
+        size: int | None = None,
+        limit: int,
+        check: Callable[[StoredBlob], None] | None = None,
     ) -> StoredBlob:
         """See blobs.api.Blobs."""
         directory = self._tenant(tenant)
@@ -41,9 +50,15 @@ class DirectoryBlobs:
             with os.fdopen(descriptor, "wb") as file:
                 stored = _copy(chunks, file, limit)
                 _check(stored, sha256, size)
+                if check is not None:
+                    check(stored)
                 file.flush()
                 os.fsync(file.fileno())
             self._publish(partial, self._path(tenant, stored.sha256))
+        except OSError as error:
+            if error.errno in _FULL:
+                raise Unavailable(f"the file store is full: {error.strerror}") from error
+            raise
         finally:
             partial.unlink(missing_ok=True)
         return stored

@@ -36,6 +36,8 @@ class RpcServer:
         self._settings = settings
         self._verifier = verifier
         self.guard = Guard(PATIENCE_SECONDS)
+        # Health needs no token: however much of it is asked, it takes no room from calls that have one.
+        self._open_guard = Guard(PATIENCE_SECONDS)
         self._pool = ThreadPoolExecutor(settings.worker_threads, "rpc")
         self._uploads = ThreadPoolExecutor(_UPLOAD_THREADS, "upload")
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -83,6 +85,7 @@ class RpcServer:
         # One turn of the loop for the last word of health to leave before its watchers are ended.
         await asyncio.sleep(0)
         self.guard.end_watches()
+        self._open_guard.end_watches()
         await self._server.stop(grace_seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._uploads.shutdown(wait=False, cancel_futures=True)
@@ -108,8 +111,9 @@ class RpcServer:
         register(servicer, _Collector(self._keep))
 
     def _keep(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]) -> None:
+        guard = self._open_guard if service == health.SERVICE else self.guard
         for name, handler in handlers.items():
-            call = Call(handler, pool=self._pool, uploads=self._uploads, guard=self.guard)
+            call = Call(handler, pool=self._pool, uploads=self._uploads, guard=guard)
             self._handlers[f"/{service}/{name}"] = call.handler()
 
 

@@ -12,6 +12,8 @@ from services.executor.domain.troubles import Condition, Failure, Waiting, of_co
 
 _SECONDS = 60.0
 _SECONDS_TO_STOP = 5.0
+_JOBS_A_LOOK = 200
+"""So that what one command says, 4 KB and a little for a job that failed, is not cut at OUTPUT_LIMIT."""
 _TRANSIENT = 75
 """Exit code of our scripts for what the next try may mend."""
 _NOT_SET = "-"
@@ -42,7 +44,12 @@ class ForkJobs:
         return sightings[0]
 
     def look(self, channel: Channel, jobs: Sequence[WatchedJob]) -> list[Sighting]:
-        """See JobManager."""
+        """See JobManager. One command for every 200 jobs."""
+        parts = [jobs[start : start + _JOBS_A_LOOK] for start in range(0, len(jobs), _JOBS_A_LOOK)]
+        return [sighting for part in parts for sighting in self._look(channel, part)]
+
+    @staticmethod
+    def _look(channel: Channel, jobs: Sequence[WatchedJob]) -> list[Sighting]:
         lines = [f"{'stop' if job.stop else 'look'} {job.base} {job.directory}\n" for job in jobs]
         seconds = _SECONDS + _SECONDS_TO_STOP * sum(job.stop for job in jobs)
         result = channel.run(scripts.remote("jobs", "watch"), stdin="".join(lines).encode(), seconds=seconds)

@@ -77,9 +77,18 @@ class Channel(Protocol):
         """Run a script to its end, which must come within `seconds`."""
 
     def open(
-        self, script: str, arguments: Sequence[str] = (), *, stall_seconds: float = 300.0
+        self,
+        script: str,
+        arguments: Sequence[str] = (),
+        *,
+        input_bytes: int | None = None,
+        stall_seconds: float = 300.0,
     ) -> AbstractContextManager[Stream]:
-        """Start a script to talk to; the site must never be silent for `stall_seconds` while it is waited for."""
+        """Start a script to talk to; the site must never be silent for `stall_seconds` while it is waited for.
+
+        `input_bytes`: how much will be written to it, after which its stdin ends; None: stdin ends with end_input().
+        Knowing it is cheaper where the site's logins are slow.
+        """
 
 
 class Channels(Protocol):

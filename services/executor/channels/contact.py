@@ -25,8 +25,15 @@ class ContactChannel:
         return result
 
     @contextmanager
-    def open(self, script: str, arguments: Sequence[str] = (), *, stall_seconds: float = 300.0) -> Iterator[Stream]:
+    def open(
+        self,
+        script: str,
+        arguments: Sequence[str] = (),
+        *,
+        input_bytes: int | None = None,
+        stall_seconds: float = 300.0,
+    ) -> Iterator[Stream]:
         """See Channel."""
-        with self._channel.open(script, arguments, stall_seconds=stall_seconds) as stream:
+        with self._channel.open(script, arguments, input_bytes=input_bytes, stall_seconds=stall_seconds) as stream:
             self._reached()
             yield stream

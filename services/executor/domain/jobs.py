@@ -62,7 +62,8 @@ class Sighting:
 
 def tail(text: str) -> str:
     """Return the last lines of what a program wrote to stderr: at most 20 of them, and 2 KB."""
-    lines = text.encode()[-TAIL_BYTES:].decode(errors="replace").splitlines()
+    kept = text.encode()[-TAIL_BYTES:].decode(errors="replace")
+    lines = kept.replace("\0", "\N{REPLACEMENT CHARACTER}").splitlines()
     return "\n".join(lines[-TAIL_LINES:]).strip("\n")
 
 

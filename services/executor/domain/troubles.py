@@ -43,10 +43,10 @@ class Trouble(Exception):  # noqa: N818 - the word covers both kinds
     """Why a task does not go on. `reason` is a sentence a person can act on, the same for the same trouble."""
 
     def __init__(self, condition: Condition, reason: str) -> None:
-        """Keep both."""
+        """Keep both; but a NUL, which programs write and PostgreSQL stores in no text, is replaced."""
         super().__init__(f"{condition}: {reason}")
         self.condition = condition
-        self.reason = reason
+        self.reason = reason.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class Waiting(Trouble):

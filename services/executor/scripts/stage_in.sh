@@ -14,6 +14,8 @@ there() {
 there have && exit 0
 mkdir -p -- "${target%/*}" || exit 1
 echo need
+# Of a broken session's part a link may have been published: its bytes must not be written over.
+rm -f -- "$part"
 cat > "$part" || { rm -f -- "$part"; exit 1; }
 digest "$part" || exit 1
 if [ "$sum" != "$wanted" ]; then

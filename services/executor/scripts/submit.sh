@@ -1,7 +1,9 @@
 # submit.sh BASE DIRECTORY SHA256 SUFFIX LINGER RERUN_SAFE [EARLIER_DIRECTORY…]: the job's script comes on stdin.
 # Level-triggered: it makes of what it finds what there should be, and may be run any number of times, at once even.
+# Files have the process's number in their names too: a broken session may still run while another repeats it, and must
+# not write into what that one has just published by a link.
 cd -- "$1" || exit 1
-directory=$2 wanted=$3 suffix=$4 linger=$5 rerun_safe=$6
+directory=$2 wanted=$3 suffix=$4.$$ linger=$5 rerun_safe=$6
 shift 6
 
 # No job of an earlier attempt may start from here on; one that holds its fence is the job, whatever became of it.
@@ -13,11 +15,7 @@ for earlier in "$@"; do
   case $state in
     absent) die "the fence in $earlier cannot be taken" ;;
     tombstone) ;;
-    lost)
-      if [ "$rerun_safe" != 1 ]; then tell "$earlier"; exit 0; fi
-      # Its shell is gone, but what it started may still run; unless the number has found another process meanwhile.
-      [ "$node" != "$here" ] || [ -e "/proc/$id" ] || kill -s KILL -- "-$id" 2> /dev/null
-      ;;
+    lost) if [ "$rerun_safe" != 1 ]; then tell "$earlier"; exit 0; fi ;;
     *) tell "$earlier"; exit 0 ;;
   esac
 done

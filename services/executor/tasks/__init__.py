@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from vahana.event.v1 import state_pb2
-
 from services.executor.domain.outcomes import Outcome
 from services.executor.tasks.cleanup import cleanup
 from services.executor.tasks.commands import post_job_command, pre_job_command
@@ -12,6 +10,7 @@ from services.executor.tasks.env_setup import env_setup
 from services.executor.tasks.staging_in import staging_in
 from services.executor.tasks.staging_out import staging_out
 from services.executor.tasks.submission import job_submission
+from vahana.event.v1 import state_pb2
 
 Task = Callable[[TaskContext], Outcome]
 

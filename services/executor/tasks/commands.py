@@ -5,12 +5,11 @@ So they survive the connection and the executor, and a worker that repeats the t
 
 from dataclasses import replace
 
-from vahana.event.v1 import task_pb2
-
 from services.executor.domain.jobs import judge
 from services.executor.domain.outcomes import Done, Outcome, Watched
 from services.executor.tasks.context import TaskContext
 from services.executor.tasks.submission import job_request, submitted
+from vahana.event.v1 import task_pb2
 
 
 def pre_job_command(context: TaskContext) -> Outcome:

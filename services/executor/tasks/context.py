@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vahana.event.v1 import event_pb2
-
 from services.executor import scripts
 from services.executor.batch.api import JobManager
 from services.executor.channels.api import Channel, Result
 from services.executor.domain import places
 from services.executor.domain.places import ProcessPlace
 from services.executor.domain.troubles import of_command
+from vahana.event.v1 import event_pb2
 
 
 class FileStore(Protocol):

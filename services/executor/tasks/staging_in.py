@@ -14,7 +14,7 @@ def staging_in(context: TaskContext) -> Done:
     spec = context.dispatch.spec.data_staging_in
     target = places.input_path(spec.file_name)
     arguments = [context.place.path, target, spec.sha256, context.suffix]
-    with context.channel.open(scripts.remote("stage_in"), arguments) as stream:
+    with context.channel.open(scripts.remote("stage_in"), arguments, input_bytes=spec.size) as stream:
         word = stream.read_line()
         if word == "need":
             _send(context, stream)

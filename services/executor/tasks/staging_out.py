@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from vahana.event.v1 import task_pb2
-
 from services.chassis.errors import DigestMismatch, LimitExceeded
 from services.executor import scripts
 from services.executor.channels.api import Stream
@@ -11,6 +9,7 @@ from services.executor.domain import places
 from services.executor.domain.outcomes import Done, StoredFile
 from services.executor.domain.troubles import Condition, Failure
 from services.executor.tasks.context import TaskContext
+from vahana.event.v1 import task_pb2
 
 _CHUNK = 256 * 1024
 _REFUSED = {
@@ -26,7 +25,8 @@ def staging_out(context: TaskContext) -> Done:
     if path is None:
         return _missing(context, "no job was handed over")
     doing = f"staging the output {spec.output!r} out"
-    with context.channel.open(scripts.remote("stage_out"), [context.place.path, path]) as stream:
+    arguments = [context.place.path, path]
+    with context.channel.open(scripts.remote("stage_out"), arguments, input_bytes=0) as stream:
         word, *rest = stream.read_line().split(" ")
         if word != "file":
             context.check(stream.finish(), doing)
@@ -51,7 +51,11 @@ def _path(context: TaskContext) -> str | None:
 def _bytes(stream: Stream, size: int) -> Iterator[bytes]:
     """The file's bytes; a file that grows meanwhile is taken as long as it was."""
     left = size
-    while left and (chunk := stream.read(min(left, _CHUNK))):
+    while left:
+        chunk = stream.read(min(left, _CHUNK))
+        if not chunk:
+            stream.finish()  # tells a connection that broke from a file that has shrunk
+            return
         left -= len(chunk)
         yield chunk
 

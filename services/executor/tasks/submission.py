@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vahana.event.v1 import task_pb2
-
 from services.executor.batch.api import JobRequest
 from services.executor.domain import places
 from services.executor.domain.jobs import Job, Seen, Sighting
 from services.executor.domain.outcomes import Done
 from services.executor.domain.troubles import Condition, Failure
 from services.executor.tasks.context import TaskContext
+from vahana.event.v1 import task_pb2
 
 
 def job_submission(context: TaskContext) -> Done:

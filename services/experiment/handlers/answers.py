@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TypeVar
 
 from google.protobuf.message import Message
-from vahana.experiment.v1 import experiment_pb2 as pb
-from vahana.experiment.v1 import project_pb2
 
 from services.chassis.db import Tx
 from services.chassis.requests import Requests, fingerprint
 from services.chassis.rpc.auth import Identity
+from vahana.experiment.v1 import experiment_pb2 as pb
+from vahana.experiment.v1 import project_pb2
 
 Request = project_pb2.CreateProjectRequest | pb.CreateExperimentRequest | pb.LaunchExperimentRequest
 """The requests with a client-chosen id."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vahana.experiment.v1 import experiment_pb2 as pb
-
 from services.chassis.db import Database
 from services.chassis.errors import FieldViolation, InvalidFields
 from services.experiment.domain.facts import Application, Catalog, ComputeResource, Deployment, Interface
@@ -15,6 +13,7 @@ from services.experiment.domain.spec import Spec
 from services.experiment.domain.validation import Surroundings, faults
 from services.experiment.storage import files, projects
 from services.experiment.wire import specs
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)

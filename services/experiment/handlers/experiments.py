@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vahana.experiment.v1 import experiment_pb2 as pb
-
 from services.chassis.clock import now_us
 from services.chassis.db import Database
 from services.chassis.errors import FieldViolation, InvalidFields, NotFound
@@ -19,6 +17,7 @@ from services.experiment.handlers.checking import Checker
 from services.experiment.storage import experiments, processes
 from services.experiment.wire import plans
 from services.experiment.wire import records as wire
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 
 class Experiments:

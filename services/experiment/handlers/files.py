@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vahana.experiment.v1 import data_pb2, process_pb2
-
 from services.chassis.blobs.api import Blobs, StoredBlob
 from services.chassis.clock import now_us
 from services.chassis.db import Database
@@ -13,6 +11,7 @@ from services.chassis.errors import DigestMismatch, FieldViolation, InvalidField
 from services.chassis.rpc.auth import Identity
 from services.experiment.handlers.experiments import required
 from services.experiment.storage import experiments, files, history
+from vahana.experiment.v1 import data_pb2, process_pb2
 
 
 class Files:
@@ -67,13 +66,15 @@ class Files:
     def write(self, who: Identity, parts: Iterator[process_pb2.WriteFileRequest]) -> process_pb2.WriteFileResponse:
         """Store what an executor sends: chunks, then a trailer they must agree with."""
         trailer = data_pb2.FileHeader()
-        stored = self._blobs.put(who.tenant, _until_trailer(parts, trailer), limit=self._limit)
-        if (stored.sha256, stored.size) != (trailer.sha256, trailer.size):
-            # No row names these bytes, so nobody sees them.
-            raise DigestMismatch(
-                f"{stored.size} bytes with the digest {stored.sha256} came, "
-                f"where the trailer has {trailer.size} and {trailer.sha256}"
-            )
+
+        def check(came: StoredBlob) -> None:
+            if (came.sha256, came.size) != (trailer.sha256, trailer.size):
+                raise DigestMismatch(
+                    f"{came.size} bytes with the digest {came.sha256} came, "
+                    f"where the trailer has {trailer.size} and {trailer.sha256}"
+                )
+
+        stored = self._blobs.put(who.tenant, _until_trailer(parts, trailer), limit=self._limit, check=check)
         self._own(who, stored)
         return process_pb2.WriteFileResponse(sha256=stored.sha256, size=stored.size)
 

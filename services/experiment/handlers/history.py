@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from vahana.experiment.v1 import experiment_pb2 as pb
-
 from services.chassis.db import Database, Tx
 from services.chassis.errors import FieldViolation, InvalidFields, NotFound
 from services.chassis.paging import decode_token, encode_token, page_limit
@@ -11,6 +9,7 @@ from services.chassis.rpc.auth import Identity
 from services.experiment.handlers.experiments import required
 from services.experiment.storage import experiments, history, processes
 from services.experiment.wire import records as wire
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 
 class History:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from vahana.event.v1 import event_pb2, task_pb2
-from vahana.experiment.v1 import experiment_pb2 as pb
-
 from services.chassis.bus.topics import PROCESS
 from services.chassis.clock import now_us, to_timestamp
 from services.chassis.db import Database, Tx, after_commit
@@ -24,6 +21,8 @@ from services.experiment.handlers.experiments import moved, required
 from services.experiment.storage import experiments, processes
 from services.experiment.wire import plans
 from services.experiment.wire import records as wire
+from vahana.event.v1 import event_pb2, task_pb2
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)

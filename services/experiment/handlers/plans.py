@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vahana.event.v1 import task_pb2
-from vahana.experiment.v1 import process_pb2 as pb
-
 from services.chassis.db import Database
 from services.chassis.errors import NotFound
 from services.chassis.rpc.auth import Identity
 from services.experiment.storage import processes
+from vahana.event.v1 import task_pb2
+from vahana.experiment.v1 import process_pb2 as pb
 
 _MOST_TASKS = 500
 _MOST_BYTES = 1024 * 1024

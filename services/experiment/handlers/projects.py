@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from vahana.experiment.v1 import project_pb2 as pb
-
 from services.chassis.clock import now_us
 from services.chassis.db import Database
 from services.chassis.errors import AlreadyExists, NotFound
@@ -13,6 +11,7 @@ from services.experiment.domain.records import Project
 from services.experiment.handlers.answers import Answers
 from services.experiment.storage import projects
 from services.experiment.wire import records as wire
+from vahana.experiment.v1 import project_pb2 as pb
 
 
 class Projects:

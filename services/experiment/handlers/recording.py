@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vahana.event.v1 import event_pb2
-from vahana.experiment.v1 import process_pb2 as pb
-
 from services.chassis import log
 from services.chassis.db import Database, Tx, after_commit, now_us
 from services.chassis.wake import Wakeups
@@ -15,6 +12,8 @@ from services.experiment.domain.projection import advance_process, advance_task,
 from services.experiment.domain.records import Event, Experiment, Output, Process
 from services.experiment.storage import experiments, history, processes
 from services.experiment.wire import changes as wire
+from vahana.event.v1 import event_pb2
+from vahana.experiment.v1 import process_pb2 as pb
 
 _SCHEDULER = "scheduler"
 _log = log.get("recording")

@@ -8,8 +8,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
-from vahana.experiment.v1 import experiment_pb2 as pb
-
 from services.chassis.db import Database
 from services.chassis.rpc.auth import Identity
 from services.chassis.wake import Wakeups
@@ -18,6 +16,7 @@ from services.experiment.domain.transitions import terminal
 from services.experiment.handlers.experiments import required
 from services.experiment.storage import experiments, processes
 from services.experiment.wire import records as wire
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from vahana.event.v1 import event_pb2, state_pb2
-
 from services.chassis.clock import from_timestamp
 from services.experiment.domain.projection import ProcessReport, TaskReport
 from services.experiment.domain.records import Output
 from services.experiment.domain.transitions import ProcessState, TaskState
+from vahana.event.v1 import event_pb2, state_pb2
 
 _PROCESS_STATES = frozenset(map(int, ProcessState))
 _TASK_STATES = frozenset(map(int, TaskState))

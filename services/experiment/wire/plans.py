@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
-from vahana.event.v1 import task_pb2 as pb
 
 from services.experiment.domain.facts import ComputeResource
 from services.experiment.domain.plan import (
@@ -23,6 +22,7 @@ from services.experiment.domain.plan import (
     Submission,
     TaskType,
 )
+from vahana.event.v1 import task_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from vahana.event.v1 import event_pb2, task_pb2
-from vahana.experiment.v1 import experiment_pb2 as pb
-from vahana.experiment.v1 import project_pb2
 
 from services.chassis.clock import to_timestamp
 from services.experiment.domain.records import Event, Experiment, Output, Process, Project, Task
+from vahana.event.v1 import event_pb2, task_pb2
+from vahana.experiment.v1 import experiment_pb2 as pb
+from vahana.experiment.v1 import project_pb2
 
 
 def project(row: Project) -> project_pb2.Project:

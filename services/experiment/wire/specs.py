@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vahana.experiment.v1 import experiment_pb2 as pb
-
 from services.experiment.domain.spec import CleanupPolicy, File, InputValue, Spec
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 
 def spec(message: pb.ExperimentSpec, sizes: Mapping[str, int]) -> Spec:

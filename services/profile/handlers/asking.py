@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
-from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
 
 from services.chassis.db import Tx
 from services.chassis.errors import FieldViolation, InvalidFields
@@ -12,6 +11,7 @@ from services.chassis.paging import decode_token, encode_token
 from services.chassis.requests import Requests, fingerprint
 from services.chassis.rpc.auth import caller
 from services.profile.domain.violations import Violation
+from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
 
 Creation = tenant_pb2.CreateTenantRequest | user_pb2.CreateUserRequest | credential_pb2.CreateCredentialRequest
 """Requests that a client may repeat under their request id."""

@@ -1,7 +1,5 @@
 """Use cases of CredentialService."""
 
-from vahana.profile.v1 import credential_pb2 as pb
-
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields, NotFound
 from services.chassis.ids import new_id
@@ -15,6 +13,7 @@ from services.profile.storage import credentials as storage
 from services.profile.storage import tenants
 from services.profile.vault import keys, seal
 from services.profile.vault.master import MasterKey
+from vahana.profile.v1 import credential_pb2 as pb
 
 
 class Credentials:

@@ -1,7 +1,5 @@
 """Use cases of SigningService: stored keys at work, for the executor alone."""
 
-from vahana.profile.v1 import credential_pb2 as pb
-
 from services.chassis.db import Database, now_us
 from services.chassis.errors import FieldViolation, InvalidFields, NotFound
 from services.chassis.rpc.auth import caller, require_service
@@ -11,6 +9,7 @@ from services.profile.handlers.asking import refuse
 from services.profile.storage import credentials as storage
 from services.profile.vault import keys, seal
 from services.profile.vault.master import MasterKey
+from vahana.profile.v1 import credential_pb2 as pb
 
 _SIGNER = "executor"
 

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from vahana.profile.v1 import tenant_pb2 as pb
-
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotFound
 from services.chassis.paging import page_limit
@@ -13,6 +11,7 @@ from services.profile import wire
 from services.profile.domain.tenants import Tenant
 from services.profile.handlers.asking import once, page, position
 from services.profile.storage import tenants as storage
+from vahana.profile.v1 import tenant_pb2 as pb
 
 
 class Tenants:

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from vahana.profile.v1 import user_pb2 as pb
-
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotFound
 from services.chassis.paging import page_limit
@@ -14,6 +12,7 @@ from services.profile.domain.users import User
 from services.profile.handlers.asking import once, page, position
 from services.profile.storage import tenants
 from services.profile.storage import users as storage
+from vahana.profile.v1 import user_pb2 as pb
 
 
 class Users:

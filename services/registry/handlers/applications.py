@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from vahana.registry.v1 import application_pb2 as pb
-
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, LimitExceeded, NotFound, WrongState
 from services.chassis.paging import page_limit
@@ -19,6 +17,7 @@ from services.registry.storage import compute_resources
 from services.registry.storage import deployments as deployment_storage
 from services.registry.wire import applications as wire
 from services.registry.wire import deployments as deployment_wire
+from vahana.registry.v1 import application_pb2 as pb
 
 _LARGEST_PART = 256 * 1024
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
-from vahana.registry.v1 import application_pb2, compute_resource_pb2, storage_resource_pb2
 
 from services.chassis.db import Tx
 from services.chassis.errors import FieldViolation, InvalidFields
@@ -12,6 +11,7 @@ from services.chassis.paging import decode_token, encode_token
 from services.chassis.requests import Requests, fingerprint
 from services.chassis.rpc.auth import caller
 from services.registry.domain.violations import Violation, under
+from vahana.registry.v1 import application_pb2, compute_resource_pb2, storage_resource_pb2
 
 Creation = (
     compute_resource_pb2.CreateComputeResourceRequest

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from vahana.registry.v1 import compute_resource_pb2 as pb
-
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotFound
 from services.chassis.paging import page_limit
@@ -13,6 +11,7 @@ from services.registry.domain.compute_resources import ComputeResource, violatio
 from services.registry.handlers.asking import once, page, position, refuse
 from services.registry.storage import compute_resources as storage
 from services.registry.wire import compute_resources as wire
+from vahana.registry.v1 import compute_resource_pb2 as pb
 
 
 class ComputeResources:

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-from vahana.registry.v1 import storage_resource_pb2 as pb
-
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotFound
 from services.chassis.paging import page_limit
@@ -14,6 +12,7 @@ from services.registry.domain.storage_resources import StorageResource, violatio
 from services.registry.handlers.asking import once, page, position, refuse
 from services.registry.storage import storage_resources as storage
 from services.registry.wire import storage_resources as wire
+from vahana.registry.v1 import storage_resource_pb2 as pb
 
 
 class StorageResources:

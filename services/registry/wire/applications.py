@@ -1,12 +1,11 @@
 """Applications on the wire: modules, interfaces, and both with their deployments."""
 
-from vahana.registry.v1 import application_pb2 as pb
-
 from services.chassis.clock import to_timestamp
 from services.registry.domain.applications import Application, Module
 from services.registry.domain.interfaces import Input, Interface, Output
 from services.registry.domain.values import DataType
 from services.registry.wire import deployments
+from vahana.registry.v1 import application_pb2 as pb
 
 
 def module_from_message(sent: pb.ApplicationModule) -> Module:

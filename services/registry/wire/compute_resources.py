@@ -1,10 +1,9 @@
 """Compute resources on the wire."""
 
-from vahana.event.v1 import task_pb2
-from vahana.registry.v1 import compute_resource_pb2 as pb
-
 from services.chassis.clock import to_timestamp
 from services.registry.domain.compute_resources import BatchQueue, ComputeResource, JobManager
+from vahana.event.v1 import task_pb2
+from vahana.registry.v1 import compute_resource_pb2 as pb
 
 
 def from_message(sent: pb.ComputeResource) -> ComputeResource:

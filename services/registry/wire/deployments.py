@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
-from vahana.event.v1 import task_pb2
-from vahana.registry.v1 import application_pb2 as pb
 
 from services.chassis.clock import to_timestamp
 from services.registry.domain.deployments import Deployment, Variable
+from vahana.event.v1 import task_pb2
+from vahana.registry.v1 import application_pb2 as pb
 
 
 def from_message(sent: pb.ApplicationDeployment) -> Deployment:

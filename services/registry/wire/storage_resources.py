@@ -1,9 +1,8 @@
 """Storage resources on the wire."""
 
-from vahana.registry.v1 import storage_resource_pb2 as pb
-
 from services.chassis.clock import to_timestamp
 from services.registry.domain.storage_resources import StorageResource, StorageType
+from vahana.registry.v1 import storage_resource_pb2 as pb
 
 
 def from_message(sent: pb.StorageResource) -> StorageResource:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from vahana_client.mesh.kafka import LocalKafka
 
 from services.chassis.bus.api import Bus, Consumer, Received
 from services.chassis.bus.kafka import KafkaBus
 from services.chassis.bus.memory import MemoryBus
 from services.chassis.bus.topics import Topic
+from vahana_client.mesh.kafka import LocalKafka
 
 PATIENCE = 20.0
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2
 
 from services.chassis.bus.api import Message
 from services.chassis.consume import ConsumerLoop
@@ -16,6 +15,7 @@ from services.chassis.outbox import Outbox, OutboxRow
 from services.chassis.parked import Parked
 from services.chassis.relay import Relay
 from services.chassis.schema import add_platform_tables
+from vahana.event.v1 import event_pb2
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2
-from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 
 from services.chassis.bus.api import Message
 from services.chassis.bus.memory import MemoryBus
@@ -24,6 +22,8 @@ from services.eventsink.__main__ import wire
 from services.eventsink.consumers import Sink
 from services.eventsink.peers import EXPERIMENT, History
 from services.eventsink.schema import metadata
+from vahana.event.v1 import event_pb2
+from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 
 
 class FakeExperiment(process_pb2_grpc.ProcessServiceServicer):

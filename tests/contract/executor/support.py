@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf.duration_pb2 import Duration
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 from services.chassis.db import Database
 from services.chassis.outbox import Outbox
@@ -22,6 +21,7 @@ from services.executor.runner import Runner, World
 from services.executor.schema import claim as claim_table
 from services.executor.schema import metadata
 from services.executor.tasks import TASKS
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 OUTBOX = metadata.tables["outbox"]
 

@@ -2,19 +2,25 @@
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from vahana.event.v1 import state_pb2, task_pb2
 
 from services.chassis.db import Database
-from services.chassis.errors import Unavailable
+from services.chassis.errors import NotAllowed, Unavailable
 from services.executor import storage
+from services.executor.channels.api import Result, Site
 from services.executor.domain.claims import ClaimState
-from services.executor.domain.jobs import Job
+from services.executor.domain.jobs import Job, tail
 from services.executor.domain.outcomes import Done, Postponed, StoredFile, Watched
 from services.executor.domain.troubles import Condition, Failure, Waiting
+from services.executor.looking import Verdict
+from services.executor.runner import World
+from services.executor.tasks.context import TaskContext
+from services.executor.watcher import Watcher
 from tests.contract.executor.support import Executor, dispatch
+from vahana.event.v1 import state_pb2, task_pb2
 
 EXECUTING, COMPLETED, FAILED = (
     state_pb2.TASK_STATE_EXECUTING,
@@ -363,3 +369,83 @@ def test_the_name_of_a_job_is_stored_with_its_claim(executor: Executor) -> None:
     executor.accept(dispatch("submit", type=state_pb2.TASK_TYPE_JOB_SUBMISSION, attempt=2))
     job = task_pb2.Job.FromString(executor.claim("submit", 2).job)
     assert (job.name, job.directory) == ("xproc-1-submit.a2.g1", "jobs/submit.a2")
+
+
+def test_a_reason_with_what_no_database_stores_is_written(executor: Executor) -> None:
+    executor.accept(dispatch())
+    (claim,) = executor.take()
+    said = tail("a\0b\n")
+    assert executor.settle(claim, Failure(Condition.NONZERO_EXIT, f"ended; its stderr: {said} \0"))
+    assert executor.events()[-1].reason == "ended; its stderr: a\ufffdb \ufffd"
+
+
+@pytest.mark.parametrize("error", [ValueError("a defect"), NotAllowed("not for you")])
+def test_a_look_that_fails_is_told_and_given_up_in_the_end(executor: Executor, error: Exception) -> None:
+    def fail(claims: object, now: int) -> list[Verdict]:
+        raise error
+
+    executor.accept(dispatch("monitor", type=state_pb2.TASK_TYPE_MONITORING, budget_ms=1))
+    watcher = Watcher(executor.db, executor.ledger, fail, holder="executor-one")
+    account = executor.claim("monitor").account
+    assert isinstance(watcher.poll(account), Waiting)
+    assert executor.events()[-1].blocked
+    executor.cut.wait(0.01)
+    watcher.poll(account)
+    assert executor.events()[-1].task_state == state_pb2.TASK_STATE_FAILED
+
+
+def test_an_executor_that_was_stopped_takes_nothing_from_its_own_workers(db: Database) -> None:
+    stopped, started, gate = Executor(db, "executor-one", lease_seconds=0.2), threading.Event(), threading.Event()
+
+    def work(_context: object) -> Done:
+        started.set()
+        gate.wait(10)
+        return Done()
+
+    stopped.task = work
+    stopped.accept(dispatch())
+    assert stopped.dispatcher.claim_free()[0] == 1
+    assert started.wait(10)
+    stopped.cut.wait(0.5)  # past its lease: nothing renews it here
+    assert stopped.dispatcher.claim_free()[0] == 0
+    gate.set()
+    stopped.work()
+    claim = stopped.claim()
+    assert (claim.state, claim.epoch, claim.takeovers) == (ClaimState.ENDED, 1, 0)
+
+
+def test_a_shutdown_gives_back_what_has_just_gone_on(executor: Executor) -> None:
+    gate, going = threading.Event(), threading.Event()
+
+    def work(context: TaskContext) -> Done:
+        context.channel.run("")
+        going.set()
+        gate.wait(10)
+        return Done()
+
+    executor.accept(dispatch())
+    (claim,) = executor.take()
+    executor.settle(claim, Waiting(Condition.HOST_UNREACHABLE, "away"))
+    executor.task = work
+    executor.runner._world = World(AnsweringChannels(), None, {task_pb2.JOB_MANAGER_FORK: None})
+    while not executor.dispatcher.claim_free()[0]:
+        executor.cut.wait(0.01)
+    assert going.wait(10)
+    stop = threading.Event()
+    stop.set()
+    executor.dispatcher.run(stop, drain_seconds=0.01)
+    assert executor.claim().state == ClaimState.ACCEPTED
+    gate.set()
+    while executor.dispatcher.held():
+        executor.cut.wait(0.01)
+    assert executor.claim().state == ClaimState.ACCEPTED
+
+
+class AnsweringChannels:
+    """Channels to hosts where every script succeeds."""
+
+    def channel(self, site: Site, process_id: str) -> "AnsweringChannels":
+        return self
+
+    def run(self, script: str, arguments: Sequence[str] = (), **_: object) -> Result:
+        return Result(0, b"", b"")

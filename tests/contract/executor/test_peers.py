@@ -7,14 +7,14 @@ from pathlib import Path
 
 import grpc
 import pytest
-from vahana.experiment.v1 import process_pb2, process_pb2_grpc
-from vahana.profile.v1 import credential_pb2, credential_pb2_grpc
 
 from services.chassis.errors import Unavailable
 from services.chassis.rpc.client import channel
 from services.executor.channels.api import Site
 from services.executor.domain.troubles import Condition, Waiting
 from services.executor.peers import Credentials, Files
+from vahana.experiment.v1 import process_pb2, process_pb2_grpc
+from vahana.profile.v1 import credential_pb2, credential_pb2_grpc
 
 SITE = Site("default", "h", 22, "ada", "cred-1", ())
 
@@ -124,3 +124,4 @@ def test_logins_are_signed_elsewhere(peers: Peers) -> None:
     assert peers.credentials.sign(SITE, b"c" * 32, "ssh-ed25519", "proc-1") == b"signed " + b"c" * 32
     _, signing = peers.profile.asked
     assert (signing.credential_id, signing.login, signing.process_id) == ("cred-1", "ada", "proc-1")
+    assert signing.host == f"{SITE.address}:{SITE.port}"

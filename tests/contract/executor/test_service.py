@@ -4,8 +4,6 @@ import grpc
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from vahana.event.v1 import event_pb2
-from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
 
 from services.chassis.bus.api import Received
 from services.chassis.consume import Delivery
@@ -19,6 +17,8 @@ from services.executor.schema import metadata
 from services.executor.settings import ExecutorSettings
 from services.executor.transport import SERVICE, ExecutorTransport
 from tests.contract.executor.support import Executor, dispatch
+from vahana.event.v1 import event_pb2
+from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
 
 
 def test_migrations_make_the_schema(database_url: str) -> None:

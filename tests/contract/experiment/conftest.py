@@ -5,6 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+
+from services.chassis.errors import NotFound
+from services.chassis.rpc.errors import code_of, to_trailer
+from services.experiment.__main__ import wire
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 from vahana.experiment.v1 import (
     data_pb2,
@@ -17,10 +21,6 @@ from vahana.experiment.v1 import (
     project_pb2_grpc,
 )
 from vahana.registry.v1 import application_pb2, application_pb2_grpc, compute_resource_pb2, compute_resource_pb2_grpc
-
-from services.chassis.errors import NotFound
-from services.chassis.rpc.errors import code_of, to_trailer
-from services.experiment.__main__ import wire
 
 CHUNK = 1_000_000
 READS, REFERENCE = b"@read\nACGT\n", b">lambda\nGGGCGGCGACCT\n"

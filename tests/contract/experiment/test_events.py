@@ -2,10 +2,10 @@
 
 import pytest
 from grpc import StatusCode
-from vahana.event.v1 import event_pb2, state_pb2
-from vahana.experiment.v1 import experiment_pb2, process_pb2
 
 from tests.contract.experiment.conftest import Reports
+from vahana.event.v1 import event_pb2, state_pb2
+from vahana.experiment.v1 import experiment_pb2, process_pb2
 
 
 def whole_run(reports):

@@ -2,10 +2,10 @@
 
 import pytest
 from grpc import StatusCode
-from vahana.event.v1 import state_pb2
-from vahana.experiment.v1 import experiment_pb2 as pb
 
 from tests.contract.experiment.conftest import READS, digest
+from vahana.event.v1 import state_pb2
+from vahana.experiment.v1 import experiment_pb2 as pb
 
 PLAN = [
     "env-setup", "stage-in-reference", "stage-in-reads", "pre-job", "submit", "monitor",

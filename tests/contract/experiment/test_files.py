@@ -3,10 +3,10 @@
 import pytest
 import sqlalchemy as sa
 from grpc import StatusCode
-from vahana.experiment.v1 import data_pb2, process_pb2
 
 from services.experiment.storage import files
 from tests.contract.experiment.conftest import READS, chunks, digest
+from vahana.experiment.v1 import data_pb2, process_pb2
 
 UPLOAD, WRITE = data_pb2.UploadFileRequest, process_pb2.WriteFileRequest
 BIG = bytes(range(256)) * 4096 * 2 + b"rest"
@@ -123,11 +123,12 @@ def test_what_an_executor_writes_can_be_downloaded(service, launched, reports, r
 
 
 @pytest.mark.parametrize("changes", [{"sha256": "0" * 64}, {"size": 5}])
-def test_what_an_executor_writes_wrongly(bare, refused, changes):
+def test_what_an_executor_writes_wrongly(bare, home, refused, changes):
     with refused(StatusCode.DATA_LOSS, "DIGEST_MISMATCH"):
         write(bare, [*chunks(b"four", WRITE), trailer(b"four", **changes)])
     with refused(StatusCode.NOT_FOUND, "NOT_FOUND"):
         read(bare, digest(b"four"))
+    assert kept(home) == []
 
 
 def test_a_write_without_its_end(bare, home, refused):

@@ -6,11 +6,11 @@ import threading
 import grpc
 import sqlalchemy as sa
 from grpc import StatusCode
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
-from vahana.experiment.v1 import process_pb2
 
 from services.chassis.bus.topics import PROCESS
 from tests.contract.experiment.conftest import READS, digest
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from vahana.experiment.v1 import process_pb2
 
 
 def sent(service):

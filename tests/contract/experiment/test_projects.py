@@ -2,6 +2,7 @@
 
 import pytest
 from grpc import StatusCode
+
 from vahana.experiment.v1 import project_pb2 as pb
 
 

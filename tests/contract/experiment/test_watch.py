@@ -6,13 +6,13 @@ import threading
 import grpc
 import pytest
 from grpc import StatusCode
-from vahana.event.v1 import state_pb2
-from vahana.experiment.v1 import experiment_pb2, process_pb2
 
 from services.chassis.db import Database
 from services.chassis.wake import Wakeups
 from services.experiment.handlers.recording import Recording
 from services.experiment.schema import metadata
+from vahana.event.v1 import state_pb2
+from vahana.experiment.v1 import experiment_pb2, process_pb2
 
 END = object()
 

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 from services.chassis.run import Chassis
 from services.chassis.settings import Settings
 from services.gateway.__main__ import mount
+from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
+from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 BACKENDS = ("profile", "registry", "experiment", "scheduler", "executor")
 

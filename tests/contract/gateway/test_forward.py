@@ -6,12 +6,12 @@ import time
 
 import grpc
 import pytest
-from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 from services.chassis.rpc.guard import Guard
 from services.gateway.forward import Forwarder
 from services.gateway.table import PRIVATE, Route, owners, public_names, routes
+from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
+from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 USER = ("authorization", "Bearer token-user")
 DOWNLOAD = {"experiment_id": "exp-1"}

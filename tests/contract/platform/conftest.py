@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2
 
 from services.chassis.db import Database
 from services.chassis.schema import add_platform_tables
+from vahana.event.v1 import event_pb2
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2
 
 from services.chassis import clock
 from services.chassis.errors import RequestIdReused, Unavailable
 from services.chassis.inbox import Inbox
 from services.chassis.leases import Leases
 from services.chassis.requests import KEPT_US, Requests, fingerprint
+from vahana.event.v1 import event_pb2
 
 
 class TestInbox:

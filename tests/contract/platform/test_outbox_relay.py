@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2
 
 from services.chassis import clock
 from services.chassis.bus.memory import MemoryBus
@@ -15,6 +14,7 @@ from services.chassis.db import Database
 from services.chassis.errors import LimitExceeded, Unavailable
 from services.chassis.outbox import Outbox, OutboxRow
 from services.chassis.relay import Relay
+from vahana.event.v1 import event_pb2
 
 STATUS = Topic("test.status", 2, 0)
 TASK = Topic("test.task", 2, 1)

@@ -1,9 +1,9 @@
 """profile alone."""
 
 import pytest
-from vahana.profile.v1 import credential_pb2, credential_pb2_grpc, tenant_pb2, tenant_pb2_grpc, user_pb2_grpc
 
 from services.profile.__main__ import wire
+from vahana.profile.v1 import credential_pb2, credential_pb2_grpc, tenant_pb2, tenant_pb2_grpc, user_pb2_grpc
 
 
 @pytest.fixture

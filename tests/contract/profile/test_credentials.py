@@ -8,13 +8,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from sqlalchemy import select
-from vahana.profile.v1.credential_pb2 import GetCredentialRequest, ListCredentialsRequest
 
 from services.profile.__main__ import wire
 from services.profile.handlers.opening import open_vault
 from services.profile.schema import credential as credential_table
 from services.profile.schema import credential_use
 from services.profile.vault.master import MasterKeyError
+from vahana.profile.v1.credential_pb2 import GetCredentialRequest, ListCredentialsRequest
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
@@ -59,7 +59,7 @@ def test_a_pair_is_generated(credential, credentials, tmp_path):
         (rsa.generate_private_key(65537, 2048), OPENSSH),
         (rsa.generate_private_key(65537, 2048), PKCS1),
     ],
-    ids=str,
+    ids=["ed25519-openssh", "ed25519-pkcs8", "p256", "p384-pem", "p521-pkcs8", "rsa-openssh", "rsa-pem"],
 )
 def test_a_key_is_imported(credential, key, form):
     stored = credential(private_key="\n" + text(key, form).replace("\n", "\r\n"))
@@ -79,6 +79,10 @@ def test_a_key_is_imported(credential, key, form):
         (text(ed25519.Ed25519PrivateKey.generate())[:200], "whole file"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n", "whole file"),
         ("hunter2\0", "whole file"),
+    ],
+    ids=[
+        *("locked-openssh", "locked-pkcs8", "locked-pem", "short-rsa", "foreign-curve", "dsa"),
+        *("public-half", "cut-short", "hollow", "password"),
     ],
 )
 def test_a_key_that_cannot_be_used_is_refused(credential, refused, content, way_out):

@@ -16,14 +16,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from sqlalchemy import select, update
+
+from services.profile.schema import credential as credential_table
+from services.profile.schema import credential_use
 from vahana.profile.v1.credential_pb2 import (
     GetCredentialRequest,
     GetPublicKeyRequest,
     SignSshChallengeRequest,
 )
-
-from services.profile.schema import credential as credential_table
-from services.profile.schema import credential_use
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")

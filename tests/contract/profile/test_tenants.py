@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+
 from vahana.profile.v1.tenant_pb2 import CreateTenantRequest, GetTenantRequest, ListTenantsRequest
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")

@@ -1,6 +1,7 @@
 """UserService over gRPC."""
 
 import grpc
+
 from vahana.profile.v1.user_pb2 import CreateUserRequest, GetUserRequest, ListUsersRequest
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")

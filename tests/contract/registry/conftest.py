@@ -1,6 +1,8 @@
 """The registry alone, and things to register."""
 
 import pytest
+
+from services.registry.__main__ import wire
 from vahana.event.v1 import task_pb2
 from vahana.registry.v1 import (
     application_pb2,
@@ -10,8 +12,6 @@ from vahana.registry.v1 import (
     storage_resource_pb2,
     storage_resource_pb2_grpc,
 )
-
-from services.registry.__main__ import wire
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIaWqFhSWtCLWmnQxCx3ctKn1ZLkZ9B3OSTnMJzIRQZo"
 

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+
 from vahana.registry.v1 import application_pb2
 from vahana.registry.v1.application_pb2 import (
     CreateApplicationDeploymentRequest,

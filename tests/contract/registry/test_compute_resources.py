@@ -2,14 +2,14 @@
 
 import grpc
 import pytest
+
+from services.registry.__main__ import wire
 from vahana.registry.v1.compute_resource_pb2 import (
     CreateComputeResourceRequest,
     GetComputeResourceRequest,
     ListComputeResourcesRequest,
 )
 from vahana.registry.v1.compute_resource_pb2_grpc import ComputeResourceServiceStub
-
-from services.registry.__main__ import wire
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")

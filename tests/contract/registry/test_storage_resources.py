@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+
 from vahana.registry.v1 import storage_resource_pb2
 from vahana.registry.v1.storage_resource_pb2 import (
     CreateStorageResourceRequest,

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
-from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 from services.chassis import errors
 from services.chassis.rpc.auth import caller, require_role, require_service
 from services.chassis.rpc.guard import request_id
 from services.chassis.run import Chassis
 from services.chassis.settings import Settings
+from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
+from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 REFUSALS = {
     "invalid": errors.InvalidFields([errors.FieldViolation("name", "is taken by law; choose another")]),

@@ -6,6 +6,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
 from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 GET = "/vahana.profile.v1.TenantService/GetTenant"

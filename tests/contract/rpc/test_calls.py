@@ -8,12 +8,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from vahana.experiment.v1 import data_pb2, experiment_pb2
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 from services.chassis import errors
-from services.chassis.rpc import client
+from services.chassis.rpc import client, server
 from services.chassis.rpc.guard import Guard
+from vahana.experiment.v1 import data_pb2, experiment_pb2
+from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
 USER = [("authorization", "Bearer token-user")]
 DOWNLOAD = {"experiment_id": "exp-1"}
@@ -226,3 +226,18 @@ def _until(condition, seconds=10.0):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.fixture
+def few_calls(monkeypatch):
+    monkeypatch.setattr(server, "MAX_CALLS", 2)
+
+
+def test_calls_without_a_token_take_no_room_from_those_with_one(few_calls, probe, stubs):
+    health = probe.stub(health_pb2_grpc.HealthStub, "")
+    watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+    for watch in watches:
+        next(watch)
+    assert stubs.tenants.GetTenant(tenant_pb2.GetTenantRequest()).tenant.name == "default"
+    for watch in watches:
+        watch.cancel()

@@ -14,6 +14,7 @@ import time
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from vahana.experiment.v1 import experiment_pb2, experiment_pb2_grpc
 from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 

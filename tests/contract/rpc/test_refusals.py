@@ -2,15 +2,15 @@
 
 import grpc
 import pytest
-from vahana.error.v1 import error_pb2
-from vahana.experiment.v1 import data_pb2
-from vahana.profile.v1 import credential_pb2, tenant_pb2
-from vahana.registry.v1 import application_pb2
 
 from services.chassis import errors
 from services.chassis.rpc import validation
 from services.chassis.rpc.client import translate
 from services.chassis.rpc.errors import CODES, to_trailer
+from vahana.error.v1 import error_pb2
+from vahana.experiment.v1 import data_pb2
+from vahana.profile.v1 import credential_pb2, tenant_pb2
+from vahana.registry.v1 import application_pb2
 
 CODE_AND_REASON = {
     "invalid": (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS"),

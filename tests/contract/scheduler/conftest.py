@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 from services.chassis.bus.api import Message
 from services.chassis.bus.memory import MemoryBus
@@ -28,6 +27,7 @@ from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, plan_digest
 from services.scheduler.runs import Rules
 from services.scheduler.schema import metadata
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 Outcome = dict[str, Any]
 """Fields of the event an attempt ends with, beside those that say which."""

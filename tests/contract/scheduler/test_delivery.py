@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2, state_pb2
 
 from services.chassis.bus.topics import STATUS
 from services.chassis.consume import Delivery
 from services.chassis.errors import Unavailable
 from services.scheduler import storage, wire
 from services.scheduler.schema import metadata
+from vahana.event.v1 import event_pb2, state_pb2
 
 S, C = state_pb2.TaskState, state_pb2.ConditionCode
 EXECUTING, COMPLETED, FAILED = S.TASK_STATE_EXECUTING, S.TASK_STATE_COMPLETED, S.TASK_STATE_FAILED

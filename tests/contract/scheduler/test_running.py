@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from vahana.event.v1 import event_pb2, state_pb2
 
 from services.chassis.bus.api import Message
 from services.chassis.bus.topics import SCHEDULER, STATUS
@@ -19,6 +18,7 @@ from services.chassis.parked import Parked
 from services.scheduler.consumers import TOPICS
 from services.scheduler.schema import metadata
 from services.scheduler.timers import Timer
+from vahana.event.v1 import event_pb2, state_pb2
 
 S = state_pb2.TaskState
 TRANSIENT = {"task_state": S.TASK_STATE_FAILED, "reason": "host went away", "retryable": True}

@@ -10,9 +10,6 @@ import grpc
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from vahana.event.v1 import state_pb2, task_pb2
-from vahana.experiment.v1 import process_pb2, process_pb2_grpc
-from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 from services.chassis.db import Database
 from services.chassis.errors import NotAllowed, NotFound, Refusal, Unavailable
@@ -26,6 +23,9 @@ from services.scheduler.domain.model import Launch
 from services.scheduler.peers import PlanPeer
 from services.scheduler.schema import metadata
 from services.scheduler.transport import SERVICE, SchedulerService
+from vahana.event.v1 import state_pb2, task_pb2
+from vahana.experiment.v1 import process_pb2, process_pb2_grpc
+from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 Stub = scheduler_pb2_grpc.SchedulerServiceStub
 Get, List = scheduler_pb2.GetRunRequest, scheduler_pb2.ListRunsRequest

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from vahana.event.v1 import state_pb2, task_pb2
 
 from services.chassis.errors import DigestMismatch, Unavailable
+from vahana.event.v1 import state_pb2, task_pb2
 
 S, C = state_pb2.TaskState, state_pb2.ConditionCode
 EXECUTING, COMPLETED, FAILED = S.TASK_STATE_EXECUTING, S.TASK_STATE_COMPLETED, S.TASK_STATE_FAILED

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vahana_client.mesh.sshd import LocalSshd
 
 from services.executor.channels.api import Site
 from services.executor.channels.ssh import SshChannels, SshOptions
 from tests.integration.executor.support import Bench, KeyHolder, MemoryFiles, site_at
+from vahana_client.mesh.sshd import LocalSshd
 
 
 @pytest.fixture(scope="session")

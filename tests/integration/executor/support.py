@@ -9,8 +9,6 @@ from pathlib import Path
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
-from vahana_client.mesh.sshd import LocalSshd
 
 from services.chassis import clock
 from services.chassis.errors import DigestMismatch, NotFound
@@ -18,6 +16,8 @@ from services.executor.batch.fork import ForkJobs
 from services.executor.channels.api import Site
 from services.executor.channels.ssh import SshChannels
 from services.executor.tasks.context import TaskContext
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from vahana_client.mesh.sshd import LocalSshd
 
 TENANT = "default"
 

@@ -1,6 +1,5 @@
 """Channels on a real SSH server."""
 
-import os
 import secrets
 import socket
 import threading
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from vahana_client.mesh.sshd import LocalSshd
 
 from services.chassis.errors import Unavailable
 from services.executor.channels.api import Site
@@ -19,8 +17,10 @@ from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.scripts import remote
 from tests.integration.conftest import free_port
 from tests.integration.executor.support import KeyHolder, site_at
+from vahana_client.mesh.sshd import LocalSshd
 
 ECHO = remote() + '\nfor each in "$@"; do printf \'%s\\0\' "$each"; done\ncat\necho said >&2\nexit 3\n'
+OK = remote() + '\nfor each in "$@"; do printf \'%s\\0\' "$each"; done\ncat\n'
 
 
 def test_runs_a_script_with_arguments_and_input(site: Site, channels: SshChannels) -> None:
@@ -219,9 +219,9 @@ def test_a_broken_connection_is_told_and_opened_again(sshd: LocalSshd, site: Sit
 
 def test_a_connection_that_broke_unnoticed_costs_nothing(sshd: LocalSshd, site: Site, channels: SshChannels) -> None:
     channel = channels.channel(site, "proc-1")
-    mine = {int(line) for line in channel.run(remote() + "\necho $PPID; ps -o ppid= -p $PPID\n").stdout.split()}
-    for pid in mine - {os.getpid(), sshd.pid}:
-        psutil.Process(pid).kill()
+    assert channel.run(OK).exit_code == 0
+    for session in psutil.Process(sshd.pid).children():
+        session.kill()
     assert channel.run(ECHO, ["2"]).stdout == b"2\0"
 
 
@@ -254,6 +254,6 @@ def _session_with(sshd: LocalSshd, program: str) -> psutil.Process:
     while time.monotonic() < deadline:
         for child in psutil.Process(sshd.pid).children(recursive=True):
             if child.name() == program:
-                return child.parent()
+                return next(each for each in child.parents() if each.name().startswith("sshd"))
         time.sleep(0.02)
     raise AssertionError(f"{program} does not run")

@@ -8,8 +8,6 @@ import psutil
 import pytest
 import sqlalchemy as sa
 from google.protobuf.duration_pb2 import Duration
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
-from vahana_client.mesh.sshd import LocalSshd
 
 from services.chassis.db import Database
 from services.chassis.migrate import upgrade
@@ -26,6 +24,8 @@ from services.executor.schema import metadata
 from services.executor.tasks import TASKS
 from services.executor.watcher import Watcher
 from tests.integration.executor.support import TENANT, Bench, KeyHolder, until
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from vahana_client.mesh.sshd import LocalSshd
 
 COMPLETED, FAILED, EXECUTING = (
     state_pb2.TASK_STATE_COMPLETED,

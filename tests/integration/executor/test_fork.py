@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from vahana_client.mesh.sshd import LocalSshd
 
 from services.executor.batch.api import WatchedJob
 from services.executor.batch.fork import ForkJobs
@@ -18,6 +17,7 @@ from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.tasks.context import TaskContext
 from services.executor.tasks.submission import job_request, job_submission
 from tests.integration.executor.support import Bench, until
+from vahana_client.mesh.sshd import LocalSshd
 
 COUNT = 'echo run >> count; while [ ! -e go ]; do sleep 0.02; done; echo "$1"; echo "$2" >&2; exit "$3"'
 
@@ -146,6 +146,19 @@ def test_a_job_that_vanished_is_lost_and_not_run_again(bench: Bench) -> None:
     assert runs(bench) == 1
 
 
+def test_a_program_that_outlives_its_shell_still_runs(bench: Bench) -> None:
+    bench.make_directories()
+    job = job_submission(counting(bench)).job
+    until((bench.path / "work" / "count").exists)
+    os.kill(int(job.job_id), signal.SIGKILL)
+    until(lambda: not alive(int(job.job_id)))
+    assert look(bench).seen is Seen.RUNNING
+    assert job_submission(counting(bench, attempt=2, rerun_safe=True)).job.directory == "jobs/submit.a1"
+    (bench.path / "work" / "go").touch()
+    until(lambda: look(bench).seen is Seen.LOST)
+    assert runs(bench) == 1
+
+
 def test_a_lost_job_that_may_be_rerun_is_run_by_the_next_attempt(bench: Bench) -> None:
     bench.make_directories()
     lose(bench)
@@ -153,6 +166,11 @@ def test_a_lost_job_that_may_be_rerun_is_run_by_the_next_attempt(bench: Bench) -
     job_submission(counting(bench, attempt=2, rerun_safe=True))
     assert ended(bench, 2).exit_code == 0
     assert runs(bench) == 2
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; zombies do not."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_a_signal_to_the_program_is_told_by_the_receipt(bench: Bench) -> None:

@@ -1,10 +1,11 @@
 """Every type of task on a real SSH server."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vahana.event.v1 import state_pb2, task_pb2
 
 from services.chassis.errors import LimitExceeded
 from services.executor.batch.api import WatchedJob
@@ -15,6 +16,7 @@ from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.tasks import TASKS
 from services.executor.tasks.context import TaskContext
 from tests.integration.executor.support import Bench, until
+from vahana.event.v1 import state_pb2, task_pb2
 
 HOSTILE_NAMES = ["a b.fq", "it's.fq", "$(touch canary)", "-rf", "new\nline\n", "ünï ☃", "*", "\\", "#x", "x" * 240]
 
@@ -25,7 +27,9 @@ def env_setup(bench: Bench) -> Done:
 
 
 def staging_in(bench: Bench, file_name: str, sha256: str, attempt: int = 1) -> Done:
-    spec = task_pb2.TaskSpec(data_staging_in={"input": "reads", "sha256": sha256, "size": 1, "file_name": file_name})
+    size = len(bench.files.files.get(sha256, b""))
+    staging = task_pb2.DataStagingIn(input="reads", sha256=sha256, size=size, file_name=file_name)
+    spec = task_pb2.TaskSpec(data_staging_in=staging)
     context = bench.context("stage-in-reads", state_pb2.TASK_TYPE_DATA_STAGING_IN, spec, attempt)
     return TASKS[state_pb2.TASK_TYPE_DATA_STAGING_IN](context)
 
@@ -144,13 +148,32 @@ def test_an_input_the_store_does_not_hold(bench: Bench) -> None:
     assert not list((bench.path / "inputs").glob("a"))
 
 
-def test_a_full_disk_is_waited_for(bench: Bench) -> None:
+@pytest.fixture
+def tiny_inputs(bench: Bench) -> Iterator[None]:
+    """The process's inputs on a file system with room for 16 KB."""
     env_setup(bench)
-    (bench.path / "inputs" / "a.part.1.1").symlink_to("/dev/full")
-    bench.epochs = iter([1])
+    inputs = bench.path / "inputs"
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", inputs], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield
+    subprocess.run(["umount", inputs], check=True)
+
+
+@pytest.mark.usefixtures("tiny_inputs")
+def test_a_full_disk_is_waited_for_and_gone_on_with(bench: Bench) -> None:
+    filler = bench.path / "inputs" / "filler"
+    filler.write_bytes(bytes(12_000))
+    wanted = bench.files.add(os.urandom(10_000))
     with pytest.raises(Waiting) as waiting:
-        staging_in(bench, "a", bench.files.add(b"data"))
+        staging_in(bench, "a", wanted)
     assert waiting.value.condition is Condition.DISK_FULL
+    assert [file.name for file in (bench.path / "inputs").iterdir()] == ["filler"]
+    filler.unlink()
+    staging_in(bench, "a", wanted)
+    assert (bench.path / "inputs" / "a").stat().st_size == 10_000
 
 
 def test_outputs_come_back_byte_for_byte(bench: Bench) -> None:

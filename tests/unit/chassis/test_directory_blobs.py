@@ -1,5 +1,6 @@
 """The blob store in a directory."""
 
+import errno
 import hashlib
 import os
 import time
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.chassis.blobs.api import CHUNK, StoredBlob
 from services.chassis.blobs.directory import DirectoryBlobs
-from services.chassis.errors import DigestMismatch, InvalidFields, LimitExceeded, NotFound
+from services.chassis.errors import DigestMismatch, InvalidFields, LimitExceeded, NotFound, Unavailable
 
 LIMIT = 100 * CHUNK
 
@@ -132,3 +133,23 @@ def test_a_digest_cannot_lead_elsewhere(blobs, digest):
         blobs.open("default", digest)
     with pytest.raises(InvalidFields):
         blobs.stat("default", digest)
+
+
+def test_a_full_store_is_waited_for_and_keeps_nothing(blobs, root, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        blobs.put("default", [b"four"], limit=LIMIT)
+    assert files(root) == []
+
+
+def test_what_is_checked_and_refused_is_not_kept(blobs, root):
+    def refuse(stored):
+        assert stored == StoredBlob(sha256(b"four"), 4)
+        raise DigestMismatch("not what was meant")
+
+    with pytest.raises(DigestMismatch, match="not what was meant"):
+        blobs.put("default", [b"fo", b"ur"], limit=LIMIT, check=refuse)
+    assert files(root) == []

@@ -16,6 +16,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
 from vahana.experiment.v1 import data_pb2, experiment_pb2, project_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2

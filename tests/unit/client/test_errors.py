@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from vahana.experiment.v1 import project_pb2
 from vahana_client.cli.errors import EXIT_CODES, ExitCode
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from vahana.event.v1 import event_pb2, task_pb2
+
+from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 from vahana.experiment.v1 import data_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.registry.v1 import application_pb2
@@ -255,3 +256,43 @@ def test_an_unknown_experiment(mesh, vahana, refuse):
     mesh.answers["WatchExperiment"] = refuse("NOT_FOUND", "no experiment exp-2", "NOT_FOUND")
     result = vahana("experiment", "watch", "exp-2")
     assert (result.code, result.err) == (ExitCode.BAD_INPUT, "error: no experiment exp-2 (NOT_FOUND)\n")
+
+
+def test_what_a_job_says_does_not_steer_the_terminal(mesh, vahana):
+    evil = "exit 1:\x1b]0;owned\x07 \x1b[2J\r\x9b31m\ttab"
+    task = pb.Task(task_id="submit", state=state_pb2.TASK_STATE_FAILED, reason=evil)
+    experiment = pb.Experiment(experiment_id="exp-1", state=state_pb2.EXPERIMENT_STATE_FAILED, reason=evil)
+    mesh.answers["GetExperiment"] = lambda _: pb.GetExperimentResponse(experiment=experiment, tasks=[task])
+    mesh.answers["WatchExperiment"] = lambda _: iter([pb.WatchExperimentResponse(experiment=experiment, tasks=[task])])
+    mesh.answers["ListExperiments"] = lambda _: pb.ListExperimentsResponse(experiments=[experiment])
+    for words in (["show", "exp-1"], ["watch", "exp-1"], ["list"], ["show", "exp-1", "-o", "json"]):
+        shown = vahana("experiment", *words)
+        assert not {"\x1b", "\x07", "\r", "\x9b"} & set(shown.out + shown.err)
+        assert "owned" in shown.out
+    assert json.loads(shown.out)["experiment"]["reason"] == evil
+
+
+def test_a_value_yaml_cannot_read_is_bad_input(mesh, vahana, tmp_path):
+    file = tmp_path / "experiment.yaml"
+    for content in ("name: 2026-13-45\n", "[" * 5000):
+        file.write_text(content)
+        result = vahana("experiment", "run", file)
+        assert result.code == ExitCode.BAD_INPUT
+        assert "is not YAML" in result.err
+
+
+def test_outputs_with_one_file_name_do_not_replace_each_other(mesh, vahana, tmp_path):
+    names = {"first": "a.txt", "second": "a.txt", "third": "../../a.txt", "../fourth": "", "fifth": ".."}
+    outputs = [
+        task_pb2.StoredFile(name=name, file_name=file, sha256=hashlib.sha256(name.encode()).hexdigest())
+        for name, file in names.items()
+    ]
+    digests = {one.name: one.sha256 for one in outputs}
+    mesh.answers["ListOutputs"] = lambda _: pb.ListOutputsResponse(outputs=outputs)
+    mesh.answers["DownloadOutput"] = lambda asked: download(digests[asked.output], asked.output.encode())
+    result = vahana("experiment", "outputs", "exp-1", "--download", tmp_path / "dir")
+    assert result.code == ExitCode.OK, result.err
+    found = {path.name: path.read_text() for path in (tmp_path / "dir").iterdir()}
+    assert sorted(found.values()) == sorted(names)
+    assert found["a.txt"] == "first"
+    assert found["second-a.txt"] == "second"

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from vahana_client.mesh.kafka_cache import KafkaError, KafkaJars, default_cache
 
 MAVEN = """#!/bin/sh

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from vahana_client.home import Home
 from vahana_client.mesh.identities import ensure_identities
 from vahana_client.mesh.plans import service_environment

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from vahana.experiment.v1 import project_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2

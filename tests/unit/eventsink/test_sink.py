@@ -1,13 +1,13 @@
 """What the event sink hands on, and in which parts."""
 
 import pytest
-from vahana.event.v1 import event_pb2
-from vahana.experiment.v1 import process_pb2
 
 from services.chassis.bus.api import Received
 from services.chassis.consume import Delivery
 from services.chassis.errors import Unavailable
 from services.eventsink.consumers import MOST_BYTES, MOST_EVENTS, Sink
+from vahana.event.v1 import event_pb2
+from vahana.experiment.v1 import process_pb2
 
 
 class History:

@@ -1,13 +1,13 @@
 """Classing of errors, judging of jobs, and places."""
 
 import pytest
-from vahana.event.v1 import state_pb2
-from vahana.executor.v1 import executor_pb2
 
 from services.executor.domain import places
 from services.executor.domain.claims import ClaimState
 from services.executor.domain.jobs import Job, JobState, Seen, Sighting, judge, tail
 from services.executor.domain.troubles import Condition, Failure, Waiting, of_command
+from vahana.event.v1 import state_pb2
+from vahana.executor.v1 import executor_pb2
 
 JOB = Job("x1", "jobs/submit.a1", "42")
 

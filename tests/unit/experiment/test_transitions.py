@@ -3,9 +3,6 @@
 import itertools
 
 import pytest
-from vahana.event.v1 import state_pb2, task_pb2
-from vahana.experiment.v1 import experiment_pb2
-from vahana.registry.v1 import application_pb2
 
 from services.experiment.domain.facts import DataType
 from services.experiment.domain.plan import OutputSource, TaskType, TriggerRule
@@ -22,6 +19,9 @@ from services.experiment.domain.transitions import (
     reachable,
     terminal,
 )
+from vahana.event.v1 import state_pb2, task_pb2
+from vahana.experiment.v1 import experiment_pb2
+from vahana.registry.v1 import application_pb2
 
 # Each machine once more, by hand, as pictures: a state, and the initials of what may follow it.
 EXPERIMENT_ROWS = {

@@ -65,6 +65,7 @@ def test_a_real_key_is_one(key):
         ("ecdsa-sha2-nistp256 " + blob(b"ecdsa-sha2-nistp256", b"nistp256", b"\2" + b"k" * 64), "no whole"),
         ("ecdsa-sha2-nistp256 " + blob(b"ecdsa-sha2-nistp256", b"\xff", b""), "no whole"),
     ],
+    ids=range(11),
 )
 def test_what_is_no_key_is_told_with_the_way_out(key, fault):
     told = host_key_fault(key)

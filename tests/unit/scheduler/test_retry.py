@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vahana.event.v1 import state_pb2
 
 from services.scheduler import retry
 from services.scheduler.retry import Again, GiveUp, Policy, after_failure
+from vahana.event.v1 import state_pb2
 
 POLICY = Policy(max_attempts=4, initial_backoff_us=2_000_000, max_backoff_us=5_000_000)
 

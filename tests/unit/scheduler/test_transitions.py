@@ -6,11 +6,11 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from vahana.event.v1 import state_pb2, task_pb2
 
 from services.scheduler.domain import states, transitions
 from services.scheduler.domain.states import JobState, ProcessState, TaskState
 from services.scheduler.domain.transitions import JOB, PROCESS, TASK, legal, terminal
+from vahana.event.v1 import state_pb2, task_pb2
 
 MACHINES: list[tuple[Any, type[IntEnum]]] = [(PROCESS, ProcessState), (TASK, TaskState), (JOB, JobState)]
 

@@ -16,6 +16,7 @@ from services.chassis import log
 from services.chassis.errors import NotFound, Refusal
 from services.executor.channels.api import Site
 from services.executor.channels.ssh.keys import DelegatedKey, RefuseOthers, Signer, mismatch, pinned
+from services.executor.channels.ssh.session import SshSession
 from services.executor.domain.troubles import Condition, Failure, Trouble, Waiting
 
 if TYPE_CHECKING:
@@ -36,14 +37,23 @@ class SshConnection:
         self._failed: tuple[float, Trouble] | None = None
         self._counting = threading.Lock()
         self._users = 0
+        self._kept: list[SshSession] = []
         self._used = time.monotonic()
 
     @contextlib.contextmanager
-    def session(self, process_id: str) -> Iterator[paramiko.Channel]:
-        """Give a fresh session, as soon as one is free."""
+    def session(self, process_id: str) -> Iterator[SshSession]:
+        """Give a session nobody else uses, as soon as one is free: one used before, if there is any."""
         asked = time.monotonic()
-        with self._sessions, self._counted(), contextlib.closing(self._open_session(process_id, asked)) as session:
-            yield session
+        with self._sessions, self._counted():
+            session = self._take_kept() or SshSession(self._open_session(process_id, asked))
+            try:
+                yield session
+            finally:
+                if session.keep():
+                    with self._counting:
+                        self._kept.append(session)
+                else:
+                    session.close()
 
     def close_if_idle(self, seconds: float) -> None:
         """Close it where nobody used it for so long; the next user opens it again."""
@@ -55,6 +65,15 @@ class SshConnection:
         """Close it; sessions under way break."""
         with self._lock:
             self._drop()
+
+    def _take_kept(self) -> SshSession | None:
+        with self._counting:
+            while self._kept:
+                session = self._kept.pop()
+                if session.alive():
+                    return session
+                session.close()
+        return None
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:

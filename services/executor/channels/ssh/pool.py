@@ -14,6 +14,7 @@ from services.executor.channels import shell
 from services.executor.channels.api import Result, Site
 from services.executor.channels.ssh.connection import SshConnection
 from services.executor.channels.ssh.keys import Signer
+from services.executor.channels.ssh.session import SshSession
 from services.executor.channels.ssh.stream import SshStream
 from services.executor.domain.troubles import Condition, Failure, Waiting
 
@@ -64,7 +65,7 @@ class SshChannels:
 
 
 class SshChannel:
-    """Runs scripts at one site, a session each."""
+    """Runs scripts at one site."""
 
     def __init__(self, connection: SshConnection, process_id: str) -> None:
         """Share a connection."""
@@ -77,30 +78,49 @@ class SshChannel:
 
     def run(self, script: str, arguments: Sequence[str] = (), *, stdin: bytes = b"", seconds: float = 60.0) -> Result:
         """See Channel."""
-        with self._start(script, arguments, seconds) as stream:
+        with self._start(script, arguments, len(stdin), seconds) as stream:
             stream.limit(seconds)
             if stdin:
                 stream.write(stdin)
             return stream.finish()
 
     @contextlib.contextmanager
-    def open(self, script: str, arguments: Sequence[str] = (), *, stall_seconds: float = 300.0) -> Iterator[SshStream]:
+    def open(
+        self,
+        script: str,
+        arguments: Sequence[str] = (),
+        *,
+        input_bytes: int | None = None,
+        stall_seconds: float = 300.0,
+    ) -> Iterator[SshStream]:
         """See Channel."""
-        with self._start(script, arguments, stall_seconds) as stream:
+        with self._start(script, arguments, input_bytes, stall_seconds) as stream:
             yield stream
 
     @contextlib.contextmanager
-    def _start(self, script: str, arguments: Sequence[str], stall_seconds: float) -> Iterator[SshStream]:
+    def _start(
+        self, script: str, arguments: Sequence[str], input_bytes: int | None, stall_seconds: float
+    ) -> Iterator[SshStream]:
         marker = secrets.token_hex(16)
         try:
             line = shell.command_line(script, marker, arguments)
         except ValueError as error:
             raise Failure(Condition.UNKNOWN, f"this cannot be run on {self.site}: {error}") from error
-        with self._connection.session(self._process_id) as session:
-            session.settimeout(stall_seconds)
-            try:
-                session.exec_command(line.encode())
-            except (paramiko.SSHException, OSError, EOFError) as error:
-                reason = f"{self.site} does not start commands: {error or type(error).__name__}"
-                raise Waiting(Condition.HOST_UNREACHABLE, reason) from error
-            yield SshStream(self.site, session, marker, stall_seconds)
+        while True:
+            with self._connection.session(self._process_id) as session:
+                stream = SshStream(self.site, session, marker, input_bytes, stall_seconds)
+                if self._begins(session, stream, line):
+                    yield stream
+                    return
+            # A kept session had ended unnoticed; nothing has run in it, so another one is tried at once.
+
+    def _begins(self, session: SshSession, stream: SshStream, line: str) -> bool:
+        """Start the script; False where a kept session turns out to have ended."""
+        try:
+            stream.start(line)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if not session.fresh:
+                return False
+            reason = f"{self.site} does not start commands: {error or type(error).__name__}"
+            raise Waiting(Condition.HOST_UNREACHABLE, reason) from error
+        return session.fresh or stream.begun()

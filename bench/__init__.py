@@ -1,0 +1,1 @@
+"""Measures what Vahana promises, on a mesh of its own: `python -m bench`."""

@@ -1,0 +1,60 @@
+"""Brings a mesh up, measures it, takes it down: `python -m bench [--seed N]`. Ends with 1 where a goal is missed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import calls, experiments, files, report, ssh
+from bench.figures import Figure, Goal
+from bench.mesh import fresh_mesh
+from bench.probe import Probe, prepare
+from services.chassis import log
+
+
+def main() -> int:
+    """Measure everything, once."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what Vahana promises.")
+    parser.add_argument("--seed", type=int, default=1, help="of the bytes that are sent (default 1)")
+    seed: int = parser.parse_args().seed
+    log.configure("bench", "warning")
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with tempfile.TemporaryDirectory(prefix="vahana-bench-") as name:
+        figures = list(measure(Path(name), seed))
+    report.table(figures)
+    report.append(figures, seed=seed, started_at=started_at)
+    return int(any(figure.holds is False for figure in figures))
+
+
+def measure(directory: Path, seed: int) -> Iterator[Figure]:
+    """Yield all figures, one mesh for most of them."""
+    small = directory / "small.txt"
+    small.write_text(f"input of the bench, seed {seed}\n")
+    with ExitStack() as stack:
+        report.progress("bringing a mesh up")
+        mesh = stack.enter_context(fresh_mesh(directory / "home"))
+        yield Figure("mesh_up_seconds", mesh.up_seconds, "s", Goal(15))
+        prepare(mesh, directory)
+        connection = stack.enter_context(mesh.connect())
+        report.progress("experiments, one at a time")
+        yield from experiments.one_at_a_time(connection, small)
+        report.progress("experiments, ten at once")
+        yield from experiments.at_once(connection, small)
+        report.progress("experiments, ten at a time")
+        yield from experiments.stream(connection, small)
+        report.progress("calls through the gateway")
+        direct = stack.enter_context(mesh.connect("experiment"))
+        yield from calls.gateway(connection, direct, Probe(connection, small).id)
+        report.progress("files")
+        yield from files.both_ways(connection, directory, seed)
+    report.progress("commands over SSH")
+    yield from ssh.commands(directory)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
