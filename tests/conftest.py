@@ -18,14 +18,12 @@ import pytest
 from vahana_client.mesh.kafka import LocalKafka
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one costly server share a worker; those of the whole mesh begin, since they take longest."""
-    for item in items:
-        if "e2e" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("mesh"))
-        elif {"kafka", "harness"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group("kafka"))
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of one costly server share a worker."""
+    if "e2e" in item.path.parts:
+        item.add_marker(pytest.mark.xdist_group("mesh"))
+    elif {"kafka", "harness"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.xdist_group("kafka"))
 
 
 _POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")

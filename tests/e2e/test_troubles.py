@@ -61,28 +61,26 @@ def test_a_nonzero_exit_fails_with_code_and_stderr_and_brings_the_logs_back(
     assert "to-stderr" in mesh.ok("experiment", "logs", probe.id, "--stderr")
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong", "code"),
-    [
-        ("nowhere", {"port": 0}, state_pb2.CONDITION_CODE_HOST_UNREACHABLE),
-        ("stranger", {"login": "nobody-of-that-name"}, state_pb2.CONDITION_CODE_LOGIN_REFUSED),
-    ],
-)
 def test_a_host_out_of_reach_blocks_with_the_reason_until_the_budget_is_spent(
-    mesh: RunningMesh, connection: Connection, tmp_path: Path, name: str, wrong: dict[str, object], code: int
+    mesh: RunningMesh, connection: Connection, tmp_path: Path
 ) -> None:
-    if "port" in wrong:
-        wrong = {"port": free_ports(1)[0]}
-    add_host(mesh, tmp_path, name, **wrong)
-    probe = Probe(connection, tmp_path, name).create().launch()
-    blocked = probe.wait(lambda answer: answer.process.state == state_pb2.PROCESS_STATE_BLOCKED)
-    assert blocked.experiment.state == state_pb2.EXPERIMENT_STATE_EXECUTING
-    assert blocked.experiment.reason
-    assert blocked.process.condition_code == code
-    ended = probe.wait_end()
-    assert ended.experiment.state == state_pb2.EXPERIMENT_STATE_FAILED
-    assert "gave up" in ended.experiment.reason
-    assert probe.runs() == 0
+    add_host(mesh, tmp_path, "nowhere", port=free_ports(1)[0])
+    add_host(mesh, tmp_path, "stranger", login="nobody-of-that-name")
+    causes = {
+        "nowhere": state_pb2.CONDITION_CODE_HOST_UNREACHABLE,
+        "stranger": state_pb2.CONDITION_CODE_LOGIN_REFUSED,
+    }
+    probes = {name: Probe(connection, tmp_path, name).create().launch() for name in causes}
+    for name, probe in probes.items():
+        blocked = probe.wait(lambda answer: answer.process.state == state_pb2.PROCESS_STATE_BLOCKED)
+        assert blocked.experiment.state == state_pb2.EXPERIMENT_STATE_EXECUTING
+        assert blocked.experiment.reason
+        assert blocked.process.condition_code == causes[name]
+    for probe in probes.values():
+        ended = probe.wait_end()
+        assert ended.experiment.state == state_pb2.EXPERIMENT_STATE_FAILED
+        assert "gave up" in ended.experiment.reason
+        assert probe.runs() == 0
 
 
 def test_an_output_comes_back_byte_for_byte(mesh: RunningMesh, connection: Connection, tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def test_what_rc_files_print_is_cut_off(key_holder: KeyHolder, tmp_path: Path) -
 def test_a_server_that_allows_one_session_is_told_as_busy(key_holder: KeyHolder, tmp_path: Path) -> None:
     with LocalSshd(tmp_path, free_port(), options={"MaxSessions": "1", "SetEnv": "SHLVL=1"}) as server:
         server.authorize(key_holder.public_key("", ""))
-        mine = SshChannels(key_holder)
+        mine = SshChannels(key_holder, SshOptions(connect_seconds=1))
         channel = mine.channel(site_at(server), "proc-1")
         with channel.open(remote() + "\nexec cat\n") as first:
             with pytest.raises(Waiting, match="refuses another session"):

@@ -108,7 +108,8 @@ def test_a_script_abandoned_halfway_leaves_nothing_to_the_next(account: Account)
 def test_a_session_that_ended_unnoticed_costs_nothing(account: Account) -> None:
     assert account.channel.run(COPY, stdin=b"1").stdout == b"1"
     for shell in account.shells():
-        shell.kill()
+        for process in [*shell.children(recursive=True), shell]:
+            process.kill()
     assert account.channel.run(COPY, stdin=b"2").stdout == b"2"
     assert account.logins() == 2
 

@@ -22,6 +22,8 @@ from services.executor.domain.troubles import Condition, Failure, Trouble, Waiti
 if TYPE_CHECKING:
     from services.executor.channels.ssh.pool import SshOptions
 
+_REFUSED_SECONDS = 0.05
+"""How long to wait before a session that was refused is asked for again."""
 _log = log.get(__name__)
 
 
@@ -45,7 +47,7 @@ class SshConnection:
         """Give a session nobody else uses, as soon as one is free: one used before, if there is any."""
         asked = time.monotonic()
         with self._sessions, self._counted():
-            session = self._take_kept() or SshSession(self._open_session(process_id, asked))
+            session = self._free_session(process_id, asked)
             try:
                 yield session
             finally:
@@ -65,6 +67,20 @@ class SshConnection:
         """Close it; sessions under way break."""
         with self._lock:
             self._drop()
+
+    def _free_session(self, process_id: str, asked: float) -> SshSession:
+        until = time.monotonic() + self._options.connect_seconds
+        while True:
+            kept = self._take_kept()
+            if kept is not None:
+                return kept
+            try:
+                return SshSession(self._open_session(process_id, asked))
+            except paramiko.ChannelException as error:
+                # A server counts sessions that have ended until it has seen that; and some allow fewer than we want.
+                if time.monotonic() > until:
+                    raise self._unreachable(f"refuses another session: {error.text}") from error
+                time.sleep(_REFUSED_SECONDS)
 
     def _take_kept(self) -> SshSession | None:
         with self._counting:
@@ -90,8 +106,8 @@ class SshConnection:
         transport = self._transport(process_id, asked)
         try:
             return transport.open_session(timeout=self._options.connect_seconds)
-        except paramiko.ChannelException as error:
-            raise self._unreachable(f"refuses another session: {error.text}") from error
+        except paramiko.ChannelException:
+            raise
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._forget(transport)
             if not again:
