@@ -35,7 +35,7 @@ up: setup ## bring a mesh up in ~/.vahana and leave it running; `.venv/bin/vahan
 	@$(BIN)/vahana status
 
 test: setup ## run all tests; PYTEST_ARGS="…" goes to pytest
-	$(BIN)/pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: setup lint-python gen-check lint-protos ## check style, types, import rules, generated code and contracts
 

@@ -25,6 +25,12 @@ from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 OUTBOX = metadata.tables["outbox"]
 
+EXECUTING, COMPLETED, FAILED = (
+    state_pb2.TASK_STATE_EXECUTING,
+    state_pb2.TASK_STATE_COMPLETED,
+    state_pb2.TASK_STATE_FAILED,
+)
+
 
 class NoChannels:
     """Channels nobody uses."""
@@ -129,3 +135,7 @@ def dispatch(task_id: str = "env-setup", **more: Any) -> event_pb2.TaskDispatche
         **more,
     }
     return event_pb2.TaskDispatched(**given)
+
+
+def states(executor: Executor) -> list[tuple[int, bool]]:
+    return [(event.task_state, event.blocked) for event in executor.events()]
