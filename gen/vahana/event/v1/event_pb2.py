@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vahana.event.v1 import state_pb2 as vahana_dot_event_dot_v1_dot_state__pb2
+from vahana.event.v1 import sync_pb2 as vahana_dot_event_dot_v1_dot_sync__pb2
 from vahana.event.v1 import task_pb2 as vahana_dot_event_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bvahana/event/v1/event.proto\x12\x0fvahana.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\x1a\x1avahana/event/v1/task.proto\"\xb5\x02\n\x08\x45nvelope\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x14\n\x0c\x61ggregate_id\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x10process_launched\x18\n \x01(\x0b\x32 .vahana.event.v1.ProcessLaunchedH\x00\x12:\n\x0ftask_dispatched\x18\x0b \x01(\x0b\x32\x1f.vahana.event.v1.TaskDispatchedH\x00\x12\x38\n\x0estatus_changed\x18\x0c \x01(\x0b\x32\x1e.vahana.event.v1.StatusChangedH\x00\x42\t\n\x07payload\"e\n\x0fProcessLaunched\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x13\n\x0bplan_sha256\x18\x03 \x01(\t\x12\x12\n\ntask_count\x18\x04 \x01(\r\"\x81\x03\n\x0eTaskDispatched\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\'\n\x04type\x18\x05 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\'\n\x04spec\x18\x06 \x01(\x0b\x32\x19.vahana.event.v1.TaskSpec\x12\'\n\x06target\x18\x07 \x01(\x0b\x32\x17.vahana.event.v1.Target\x12+\n\x05retry\x18\x08 \x01(\x0b\x32\x1c.vahana.event.v1.RetryPolicy\x12\x37\n\x04jobs\x18\t \x03(\x0b\x32).vahana.event.v1.TaskDispatched.JobsEntry\x1a\x41\n\tJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.vahana.event.v1.Job:\x02\x38\x01\"\xbc\x05\n\rStatusChanged\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0b\n\x03seq\x18\x05 \x01(\x04\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x34\n\rprocess_state\x18\x07 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessState\x12,\n\x05phase\x18\x08 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessPhase\x12.\n\ntask_state\x18\t \x01(\x0e\x32\x1a.vahana.event.v1.TaskState\x12,\n\ttask_type\x18\n \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x36\n\x0e\x63ondition_code\x18\x0c \x01(\x0e\x32\x1e.vahana.event.v1.ConditionCode\x12\x0f\n\x07\x62locked\x18\r \x01(\x08\x12\x11\n\tretryable\x18\x0e \x01(\x08\x12!\n\x03job\x18\x0f \x01(\x0b\x32\x14.vahana.event.v1.Job\x12)\n\x04\x66ile\x18\x10 \x01(\x0b\x32\x1b.vahana.event.v1.StoredFile\x12(\n\x04time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x05\x66\x61\x63ts\x18\x12 \x03(\x0b\x32).vahana.event.v1.StatusChanged.FactsEntry\x12\x33\n\x0fnext_attempt_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bvahana/event/v1/event.proto\x12\x0fvahana.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\x1a\x1avahana/event/v1/sync.proto\x1a\x1avahana/event/v1/task.proto\"\xe5\x03\n\x08\x45nvelope\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x14\n\x0c\x61ggregate_id\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x10process_launched\x18\n \x01(\x0b\x32 .vahana.event.v1.ProcessLaunchedH\x00\x12:\n\x0ftask_dispatched\x18\x0b \x01(\x0b\x32\x1f.vahana.event.v1.TaskDispatchedH\x00\x12\x38\n\x0estatus_changed\x18\x0c \x01(\x0b\x32\x1e.vahana.event.v1.StatusChangedH\x00\x12\x38\n\x0e\x65ntity_changed\x18\r \x01(\x0b\x32\x1e.vahana.event.v1.EntityChangedH\x00\x12<\n\x10process_intended\x18\x0e \x01(\x0b\x32 .vahana.event.v1.ProcessIntendedH\x00\x12\x36\n\rtask_canceled\x18\x0f \x01(\x0b\x32\x1d.vahana.event.v1.TaskCanceledH\x00\x42\t\n\x07payload\"e\n\x0fProcessLaunched\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x13\n\x0bplan_sha256\x18\x03 \x01(\t\x12\x12\n\ntask_count\x18\x04 \x01(\r\"\x9a\x01\n\x0fProcessIntended\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12.\n\x06intent\x18\x03 \x01(\x0e\x32\x1e.vahana.event.v1.ProcessIntent\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\"\x94\x01\n\x0cTaskCanceled\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\'\n\x04type\x18\x05 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x81\x03\n\x0eTaskDispatched\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\'\n\x04type\x18\x05 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\'\n\x04spec\x18\x06 \x01(\x0b\x32\x19.vahana.event.v1.TaskSpec\x12\'\n\x06target\x18\x07 \x01(\x0b\x32\x17.vahana.event.v1.Target\x12+\n\x05retry\x18\x08 \x01(\x0b\x32\x1c.vahana.event.v1.RetryPolicy\x12\x37\n\x04jobs\x18\t \x03(\x0b\x32).vahana.event.v1.TaskDispatched.JobsEntry\x1a\x41\n\tJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.vahana.event.v1.Job:\x02\x38\x01\"\xbc\x05\n\rStatusChanged\x12\x15\n\rexperiment_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0b\n\x03seq\x18\x05 \x01(\x04\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x34\n\rprocess_state\x18\x07 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessState\x12,\n\x05phase\x18\x08 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessPhase\x12.\n\ntask_state\x18\t \x01(\x0e\x32\x1a.vahana.event.v1.TaskState\x12,\n\ttask_type\x18\n \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x36\n\x0e\x63ondition_code\x18\x0c \x01(\x0e\x32\x1e.vahana.event.v1.ConditionCode\x12\x0f\n\x07\x62locked\x18\r \x01(\x08\x12\x11\n\tretryable\x18\x0e \x01(\x08\x12!\n\x03job\x18\x0f \x01(\x0b\x32\x14.vahana.event.v1.Job\x12)\n\x04\x66ile\x18\x10 \x01(\x0b\x32\x1b.vahana.event.v1.StoredFile\x12(\n\x04time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x05\x66\x61\x63ts\x18\x12 \x03(\x0b\x32).vahana.event.v1.StatusChanged.FactsEntry\x12\x33\n\x0fnext_attempt_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,16 +39,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKDISPATCHED_JOBSENTRY']._serialized_options = b'8\001'
   _globals['_STATUSCHANGED_FACTSENTRY']._loaded_options = None
   _globals['_STATUSCHANGED_FACTSENTRY']._serialized_options = b'8\001'
-  _globals['_ENVELOPE']._serialized_start=139
-  _globals['_ENVELOPE']._serialized_end=448
-  _globals['_PROCESSLAUNCHED']._serialized_start=450
-  _globals['_PROCESSLAUNCHED']._serialized_end=551
-  _globals['_TASKDISPATCHED']._serialized_start=554
-  _globals['_TASKDISPATCHED']._serialized_end=939
-  _globals['_TASKDISPATCHED_JOBSENTRY']._serialized_start=874
-  _globals['_TASKDISPATCHED_JOBSENTRY']._serialized_end=939
-  _globals['_STATUSCHANGED']._serialized_start=942
-  _globals['_STATUSCHANGED']._serialized_end=1642
-  _globals['_STATUSCHANGED_FACTSENTRY']._serialized_start=1598
-  _globals['_STATUSCHANGED_FACTSENTRY']._serialized_end=1642
+  _globals['_ENVELOPE']._serialized_start=167
+  _globals['_ENVELOPE']._serialized_end=652
+  _globals['_PROCESSLAUNCHED']._serialized_start=654
+  _globals['_PROCESSLAUNCHED']._serialized_end=755
+  _globals['_PROCESSINTENDED']._serialized_start=758
+  _globals['_PROCESSINTENDED']._serialized_end=912
+  _globals['_TASKCANCELED']._serialized_start=915
+  _globals['_TASKCANCELED']._serialized_end=1063
+  _globals['_TASKDISPATCHED']._serialized_start=1066
+  _globals['_TASKDISPATCHED']._serialized_end=1451
+  _globals['_TASKDISPATCHED_JOBSENTRY']._serialized_start=1386
+  _globals['_TASKDISPATCHED_JOBSENTRY']._serialized_end=1451
+  _globals['_STATUSCHANGED']._serialized_start=1454
+  _globals['_STATUSCHANGED']._serialized_end=2154
+  _globals['_STATUSCHANGED_FACTSENTRY']._serialized_start=2110
+  _globals['_STATUSCHANGED_FACTSENTRY']._serialized_end=2154
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from vahana.event.v1 import state_pb2 as _state_pb2
+from vahana.event.v1 import sync_pb2 as _sync_pb2
 from vahana.event.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -35,6 +36,9 @@ class Envelope(_message.Message):
     PROCESS_LAUNCHED_FIELD_NUMBER: _builtins.int
     TASK_DISPATCHED_FIELD_NUMBER: _builtins.int
     STATUS_CHANGED_FIELD_NUMBER: _builtins.int
+    ENTITY_CHANGED_FIELD_NUMBER: _builtins.int
+    PROCESS_INTENDED_FIELD_NUMBER: _builtins.int
+    TASK_CANCELED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique; a message sent again has the same id."""
     tenant: _builtins.str
@@ -59,6 +63,18 @@ class Envelope(_message.Message):
     def status_changed(self) -> Global___StatusChanged:
         """A process, task or job changed."""
 
+    @_builtins.property
+    def entity_changed(self) -> _sync_pb2.EntityChanged:
+        """An entity that other services keep copies of changed."""
+
+    @_builtins.property
+    def process_intended(self) -> Global___ProcessIntended:
+        """A person wants something else of a process."""
+
+    @_builtins.property
+    def task_canceled(self) -> Global___TaskCanceled:
+        """A dispatched attempt is to be ended."""
+
     def __init__(
         self,
         *,
@@ -70,12 +86,15 @@ class Envelope(_message.Message):
         process_launched: Global___ProcessLaunched | None = ...,
         task_dispatched: Global___TaskDispatched | None = ...,
         status_changed: Global___StatusChanged | None = ...,
+        entity_changed: _sync_pb2.EntityChanged | None = ...,
+        process_intended: Global___ProcessIntended | None = ...,
+        task_canceled: Global___TaskCanceled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload", "process_launched", b"process_launched", "status_changed", b"status_changed", "task_dispatched", b"task_dispatched", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entity_changed", b"entity_changed", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "id", b"id", "payload", b"payload", "process_launched", b"process_launched", "source", b"source", "status_changed", b"status_changed", "task_dispatched", b"task_dispatched", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "entity_changed", b"entity_changed", "id", b"id", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "source", b"source", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["process_launched", "task_dispatched", "status_changed"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["process_launched", "task_dispatched", "status_changed", "entity_changed", "process_intended", "task_canceled"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -114,6 +133,92 @@ class ProcessLaunched(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProcessLaunched: _TypeAlias = ProcessLaunched  # noqa: Y015
+
+@_typing.final
+class ProcessIntended(_message.Message):
+    """ProcessIntended tells the scheduler what is wanted of a process from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment."""
+    process_id: _builtins.str
+    """The process."""
+    intent: _state_pb2.ProcessIntent.ValueType
+    """What is wanted."""
+    seq: _builtins.int
+    """Counts the intents of the process from 1; only a higher one than was seen has an effect."""
+    caller: _builtins.str
+    """Who wants it."""
+    comment: _builtins.str
+    """What they said of it; may be empty."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+        intent: _state_pb2.ProcessIntent.ValueType = ...,
+        seq: _builtins.int = ...,
+        caller: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "comment", b"comment", "experiment_id", b"experiment_id", "intent", b"intent", "process_id", b"process_id", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProcessIntended: _TypeAlias = ProcessIntended  # noqa: Y015
+
+@_typing.final
+class TaskCanceled(_message.Message):
+    """TaskCanceled asks the executors to end one attempt, wherever it stands: before it is claimed, in work, or with its job
+    in a queue. It may come before the dispatch it cancels. The attempt ends CANCELED, or otherwise where it won the race.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment."""
+    process_id: _builtins.str
+    """The process."""
+    task_id: _builtins.str
+    """The task."""
+    attempt: _builtins.int
+    """The attempt."""
+    type: _state_pb2.TaskType.ValueType
+    """What the task does."""
+    reason: _builtins.str
+    """Why, for people: "canceled by ada"."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        type: _state_pb2.TaskType.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "experiment_id", b"experiment_id", "process_id", b"process_id", "reason", b"reason", "task_id", b"task_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskCanceled: _TypeAlias = TaskCanceled  # noqa: Y015
 
 @_typing.final
 class TaskDispatched(_message.Message):

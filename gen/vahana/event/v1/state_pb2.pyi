@@ -116,6 +116,34 @@ PROCESS_STATE_FAILED: ProcessState.ValueType  # 9
 """A required task failed."""
 Global___ProcessState: _TypeAlias = ProcessState  # noqa: Y015
 
+class _ProcessIntent:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProcessIntentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProcessIntent.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROCESS_INTENT_UNSPECIFIED: _ProcessIntent.ValueType  # 0
+    """Not set."""
+    PROCESS_INTENT_RUN: _ProcessIntent.ValueType  # 1
+    """That it goes on."""
+    PROCESS_INTENT_PAUSE: _ProcessIntent.ValueType  # 2
+    """That it begins nothing new until it is resumed; what is under way ends."""
+    PROCESS_INTENT_CANCEL: _ProcessIntent.ValueType  # 3
+    """That it ends, with its jobs. There is no way back."""
+
+class ProcessIntent(_ProcessIntent, metaclass=_ProcessIntentEnumTypeWrapper):
+    """ProcessIntent is what a person wants of a process."""
+
+PROCESS_INTENT_UNSPECIFIED: ProcessIntent.ValueType  # 0
+"""Not set."""
+PROCESS_INTENT_RUN: ProcessIntent.ValueType  # 1
+"""That it goes on."""
+PROCESS_INTENT_PAUSE: ProcessIntent.ValueType  # 2
+"""That it begins nothing new until it is resumed; what is under way ends."""
+PROCESS_INTENT_CANCEL: ProcessIntent.ValueType  # 3
+"""That it ends, with its jobs. There is no way back."""
+Global___ProcessIntent: _TypeAlias = ProcessIntent  # noqa: Y015
+
 class _ProcessPhase:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -346,6 +374,10 @@ class _ConditionCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conditi
     """An output or input is over its size limit."""
     CONDITION_CODE_TIMEOUT: _ConditionCode.ValueType  # 17
     """The command was still running at its time limit."""
+    CONDITION_CODE_CANCELED_BY_USER: _ConditionCode.ValueType  # 18
+    """A person asked for it."""
+    CONDITION_CODE_PAUSED_BY_USER: _ConditionCode.ValueType  # 19
+    """A person paused the process."""
 
 class ConditionCode(_ConditionCode, metaclass=_ConditionCodeEnumTypeWrapper):
     """ConditionCode is the machine-readable cause beside every reason."""
@@ -386,4 +418,8 @@ CONDITION_CODE_SIZE_LIMIT: ConditionCode.ValueType  # 16
 """An output or input is over its size limit."""
 CONDITION_CODE_TIMEOUT: ConditionCode.ValueType  # 17
 """The command was still running at its time limit."""
+CONDITION_CODE_CANCELED_BY_USER: ConditionCode.ValueType  # 18
+"""A person asked for it."""
+CONDITION_CODE_PAUSED_BY_USER: ConditionCode.ValueType  # 19
+"""A person paused the process."""
 Global___ConditionCode: _TypeAlias = ConditionCode  # noqa: Y015

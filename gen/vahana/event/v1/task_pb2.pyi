@@ -32,6 +32,12 @@ class _JobManagerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobManager
     """Not set."""
     JOB_MANAGER_FORK: _JobManager.ValueType  # 1
     """No batch scheduler: a detached process group on the host."""
+    JOB_MANAGER_SLURM: _JobManager.ValueType  # 2
+    """Slurm."""
+    JOB_MANAGER_PBS: _JobManager.ValueType  # 3
+    """OpenPBS and PBS Professional."""
+    JOB_MANAGER_LSF: _JobManager.ValueType  # 4
+    """IBM Spectrum LSF."""
 
 class JobManager(_JobManager, metaclass=_JobManagerEnumTypeWrapper):
     """JobManager is the batch scheduler of a compute resource."""
@@ -40,7 +46,41 @@ JOB_MANAGER_UNSPECIFIED: JobManager.ValueType  # 0
 """Not set."""
 JOB_MANAGER_FORK: JobManager.ValueType  # 1
 """No batch scheduler: a detached process group on the host."""
+JOB_MANAGER_SLURM: JobManager.ValueType  # 2
+"""Slurm."""
+JOB_MANAGER_PBS: JobManager.ValueType  # 3
+"""OpenPBS and PBS Professional."""
+JOB_MANAGER_LSF: JobManager.ValueType  # 4
+"""IBM Spectrum LSF."""
 Global___JobManager: _TypeAlias = JobManager  # noqa: Y015
+
+class _Parallelism:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ParallelismEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Parallelism.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PARALLELISM_UNSPECIFIED: _Parallelism.ValueType  # 0
+    """Means SERIAL."""
+    PARALLELISM_SERIAL: _Parallelism.ValueType  # 1
+    """One process on one core."""
+    PARALLELISM_THREADED: _Parallelism.ValueType  # 2
+    """One process, several threads (OpenMP or such) on one node."""
+    PARALLELISM_MPI: _Parallelism.ValueType  # 3
+    """Several processes that pass messages, started by the launcher."""
+
+class Parallelism(_Parallelism, metaclass=_ParallelismEnumTypeWrapper):
+    """Parallelism is how a program spreads over CPU cores."""
+
+PARALLELISM_UNSPECIFIED: Parallelism.ValueType  # 0
+"""Means SERIAL."""
+PARALLELISM_SERIAL: Parallelism.ValueType  # 1
+"""One process on one core."""
+PARALLELISM_THREADED: Parallelism.ValueType  # 2
+"""One process, several threads (OpenMP or such) on one node."""
+PARALLELISM_MPI: Parallelism.ValueType  # 3
+"""Several processes that pass messages, started by the launcher."""
+Global___Parallelism: _TypeAlias = Parallelism  # noqa: Y015
 
 class _TriggerRule:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -153,6 +193,54 @@ class Target(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Target: _TypeAlias = Target  # noqa: Y015
+
+@_typing.final
+class JobResources(_message.Message):
+    """JobResources is what a job asks of its job manager. 0 and empty leave a thing to the queue's or the host's default."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_QUEUE_FIELD_NUMBER: _builtins.int
+    ALLOCATION_FIELD_NUMBER: _builtins.int
+    NODE_COUNT_FIELD_NUMBER: _builtins.int
+    CPU_COUNT_FIELD_NUMBER: _builtins.int
+    MEMORY_MIB_FIELD_NUMBER: _builtins.int
+    WALL_TIME_FIELD_NUMBER: _builtins.int
+    GPU_COUNT_FIELD_NUMBER: _builtins.int
+    batch_queue: _builtins.str
+    """The batch queue (partition)."""
+    allocation: _builtins.str
+    """The allocation (account) to charge."""
+    node_count: _builtins.int
+    """Nodes."""
+    cpu_count: _builtins.int
+    """CPU cores in all."""
+    memory_mib: _builtins.int
+    """Memory on each node, in MiB."""
+    gpu_count: _builtins.int
+    """GPUs on each node."""
+    @_builtins.property
+    def wall_time(self) -> _duration_pb2.Duration:
+        """The longest time it may run."""
+
+    def __init__(
+        self,
+        *,
+        batch_queue: _builtins.str = ...,
+        allocation: _builtins.str = ...,
+        node_count: _builtins.int = ...,
+        cpu_count: _builtins.int = ...,
+        memory_mib: _builtins.int = ...,
+        wall_time: _duration_pb2.Duration | None = ...,
+        gpu_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wall_time", b"wall_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocation", b"allocation", "batch_queue", b"batch_queue", "cpu_count", b"cpu_count", "gpu_count", b"gpu_count", "memory_mib", b"memory_mib", "node_count", b"node_count", "wall_time", b"wall_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobResources: _TypeAlias = JobResources  # noqa: Y015
 
 @_typing.final
 class RetryPolicy(_message.Message):
@@ -347,6 +435,7 @@ class JobSubmission(_message.Message):
     MODULE_LOADS_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
     RERUN_SAFE_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
     rerun_safe: _builtins.bool
     """True where running the payload a second time does no harm."""
     @_builtins.property
@@ -361,6 +450,10 @@ class JobSubmission(_message.Message):
     def environment(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnvironmentVariable]:
         """Variables set for the job."""
 
+    @_builtins.property
+    def resources(self) -> Global___JobResources:
+        """What is asked of the job manager."""
+
     def __init__(
         self,
         *,
@@ -368,10 +461,11 @@ class JobSubmission(_message.Message):
         module_loads: _abc.Iterable[_builtins.str] | None = ...,
         environment: _abc.Iterable[Global___EnvironmentVariable] | None = ...,
         rerun_safe: _builtins.bool = ...,
+        resources: Global___JobResources | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "environment", b"environment", "module_loads", b"module_loads", "rerun_safe", b"rerun_safe"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "environment", b"environment", "module_loads", b"module_loads", "rerun_safe", b"rerun_safe", "resources", b"resources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vahana.event.v1 import state_pb2 as vahana_dot_event_dot_v1_dot_state__pb2
+from vahana.event.v1 import task_pb2 as vahana_dot_event_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!vahana/executor/v1/executor.proto\x12\x12vahana.executor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xc6\x02\n\x05\x43laim\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\'\n\x04type\x18\x04 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12-\n\x05state\x18\x05 \x01(\x0e\x32\x1e.vahana.executor.v1.ClaimState\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\x12\x0e\n\x06holder\x18\x07 \x01(\t\x12\x35\n\x11lease_expire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63ompute_resource\x18\x0b \x01(\t\"X\n\x11ListClaimsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"X\n\x12ListClaimsResponse\x12)\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x19.vahana.executor.v1.Claim\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x8c\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43LAIM_STATE_ACCEPTED\x10\x01\x12\x17\n\x13\x43LAIM_STATE_CLAIMED\x10\x02\x12\x17\n\x13\x43LAIM_STATE_WATCHED\x10\x03\x12\x15\n\x11\x43LAIM_STATE_ENDED\x10\x04\x32n\n\x0f\x45xecutorService\x12[\n\nListClaims\x12%.vahana.executor.v1.ListClaimsRequest\x1a&.vahana.executor.v1.ListClaimsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!vahana/executor/v1/executor.proto\x12\x12vahana.executor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\x1a\x1avahana/event/v1/task.proto\"\xc6\x02\n\x05\x43laim\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\'\n\x04type\x18\x04 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12-\n\x05state\x18\x05 \x01(\x0e\x32\x1e.vahana.executor.v1.ClaimState\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\x12\x0e\n\x06holder\x18\x07 \x01(\t\x12\x35\n\x11lease_expire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63ompute_resource\x18\x0b \x01(\t\"X\n\x11ListClaimsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"X\n\x12ListClaimsResponse\x12)\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x19.vahana.executor.v1.Claim\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"u\n\x1b\x43heckComputeResourceRequest\x12-\n\x10\x63ompute_resource\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\'\n\x06target\x18\x02 \x01(\x0b\x32\x17.vahana.event.v1.Target\"Y\n\x1c\x43heckComputeResourceResponse\x12\x39\n\x06report\x18\x01 \x01(\x0b\x32).vahana.executor.v1.ComputeResourceReport\"p\n\x07\x46inding\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x36\n\x0e\x63ondition_code\x18\x04 \x01(\x0e\x32\x1e.vahana.event.v1.ConditionCode\"\xa4\x03\n\x15\x43omputeResourceReport\x12\x18\n\x10\x63ompute_resource\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12-\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x1b.vahana.executor.v1.Finding\x12\x1c\n\x14host_key_fingerprint\x18\x04 \x01(\t\x12\x1b\n\x13job_manager_version\x18\x05 \x01(\t\x12\x14\n\x0c\x62\x61tch_queues\x18\x06 \x03(\t\x12\x1a\n\x12scratch_free_bytes\x18\x07 \x01(\x04\x12/\n\x0c\x63lock_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rlogin_latency\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0f\x63ommand_latency\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\ncheck_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdc\x01\n\x16RenderJobScriptRequest\x12/\n\x06target\x18\x01 \x01(\x0b\x32\x17.vahana.event.v1.TargetB\x06\xbaH\x03\xc8\x01\x01\x12>\n\x0ejob_submission\x18\x02 \x01(\x0b\x32\x1e.vahana.event.v1.JobSubmissionB\x06\xbaH\x03\xc8\x01\x01\x12*\n\rexperiment_id\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\x12%\n\x07task_id\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xc8\x01\x32\x08^[!-~]*$\"-\n\x17RenderJobScriptResponse\x12\x12\n\njob_script\x18\x01 \x01(\t*\x8c\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43LAIM_STATE_ACCEPTED\x10\x01\x12\x17\n\x13\x43LAIM_STATE_CLAIMED\x10\x02\x12\x17\n\x13\x43LAIM_STATE_WATCHED\x10\x03\x12\x15\n\x11\x43LAIM_STATE_ENDED\x10\x04\x32\xf3\x01\n\x0f\x45xecutorService\x12`\n\nListClaims\x12%.vahana.executor.v1.ListClaimsRequest\x1a&.vahana.executor.v1.ListClaimsResponse\"\x03\x90\x02\x01\x12~\n\x14\x43heckComputeResource\x12/.vahana.executor.v1.CheckComputeResourceRequest\x1a\x30.vahana.executor.v1.CheckComputeResourceResponse\"\x03\x90\x02\x01\x32\x80\x01\n\rScriptService\x12o\n\x0fRenderJobScript\x12*.vahana.executor.v1.RenderJobScriptRequest\x1a+.vahana.executor.v1.RenderJobScriptResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,14 +40,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTCLAIMSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\017r\r\030\350\0072\010^[!-~]*$'
-  _globals['_CLAIMSTATE']._serialized_start=658
-  _globals['_CLAIMSTATE']._serialized_end=798
-  _globals['_CLAIM']._serialized_start=149
-  _globals['_CLAIM']._serialized_end=475
-  _globals['_LISTCLAIMSREQUEST']._serialized_start=477
-  _globals['_LISTCLAIMSREQUEST']._serialized_end=565
-  _globals['_LISTCLAIMSRESPONSE']._serialized_start=567
-  _globals['_LISTCLAIMSRESPONSE']._serialized_end=655
-  _globals['_EXECUTORSERVICE']._serialized_start=800
-  _globals['_EXECUTORSERVICE']._serialized_end=910
+  _globals['_CHECKCOMPUTERESOURCEREQUEST'].fields_by_name['compute_resource']._loaded_options = None
+  _globals['_CHECKCOMPUTERESOURCEREQUEST'].fields_by_name['compute_resource']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['target']._loaded_options = None
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['target']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['job_submission']._loaded_options = None
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['job_submission']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['experiment_id']._loaded_options = None
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['experiment_id']._serialized_options = b'\272H\020r\016\020\001\030d2\010^[!-~]*$'
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_RENDERJOBSCRIPTREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\021r\017\020\001\030\310\0012\010^[!-~]*$'
+  _globals['_EXECUTORSERVICE'].methods_by_name['ListClaims']._loaded_options = None
+  _globals['_EXECUTORSERVICE'].methods_by_name['ListClaims']._serialized_options = b'\220\002\001'
+  _globals['_EXECUTORSERVICE'].methods_by_name['CheckComputeResource']._loaded_options = None
+  _globals['_EXECUTORSERVICE'].methods_by_name['CheckComputeResource']._serialized_options = b'\220\002\001'
+  _globals['_SCRIPTSERVICE'].methods_by_name['RenderJobScript']._loaded_options = None
+  _globals['_SCRIPTSERVICE'].methods_by_name['RenderJobScript']._serialized_options = b'\220\002\001'
+  _globals['_CLAIMSTATE']._serialized_start=1735
+  _globals['_CLAIMSTATE']._serialized_end=1875
+  _globals['_CLAIM']._serialized_start=209
+  _globals['_CLAIM']._serialized_end=535
+  _globals['_LISTCLAIMSREQUEST']._serialized_start=537
+  _globals['_LISTCLAIMSREQUEST']._serialized_end=625
+  _globals['_LISTCLAIMSRESPONSE']._serialized_start=627
+  _globals['_LISTCLAIMSRESPONSE']._serialized_end=715
+  _globals['_CHECKCOMPUTERESOURCEREQUEST']._serialized_start=717
+  _globals['_CHECKCOMPUTERESOURCEREQUEST']._serialized_end=834
+  _globals['_CHECKCOMPUTERESOURCERESPONSE']._serialized_start=836
+  _globals['_CHECKCOMPUTERESOURCERESPONSE']._serialized_end=925
+  _globals['_FINDING']._serialized_start=927
+  _globals['_FINDING']._serialized_end=1039
+  _globals['_COMPUTERESOURCEREPORT']._serialized_start=1042
+  _globals['_COMPUTERESOURCEREPORT']._serialized_end=1462
+  _globals['_RENDERJOBSCRIPTREQUEST']._serialized_start=1465
+  _globals['_RENDERJOBSCRIPTREQUEST']._serialized_end=1685
+  _globals['_RENDERJOBSCRIPTRESPONSE']._serialized_start=1687
+  _globals['_RENDERJOBSCRIPTRESPONSE']._serialized_end=1732
+  _globals['_EXECUTORSERVICE']._serialized_start=1878
+  _globals['_EXECUTORSERVICE']._serialized_end=2121
+  _globals['_SCRIPTSERVICE']._serialized_start=2124
+  _globals['_SCRIPTSERVICE']._serialized_end=2252
 # @@protoc_insertion_point(module_scope)

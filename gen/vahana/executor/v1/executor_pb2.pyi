@@ -5,11 +5,13 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from vahana.event.v1 import state_pb2 as _state_pb2
+from vahana.event.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -172,3 +174,223 @@ class ListClaimsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListClaimsResponse: _TypeAlias = ListClaimsResponse  # noqa: Y015
+
+@_typing.final
+class CheckComputeResourceRequest(_message.Message):
+    """CheckComputeResourceRequest names a host."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    compute_resource: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def target(self) -> _task_pb2.Target:
+        """For experiment: the login to check in place of the host's own."""
+
+    def __init__(
+        self,
+        *,
+        compute_resource: _builtins.str = ...,
+        target: _task_pb2.Target | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckComputeResourceRequest: _TypeAlias = CheckComputeResourceRequest  # noqa: Y015
+
+@_typing.final
+class CheckComputeResourceResponse(_message.Message):
+    """CheckComputeResourceResponse holds what was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def report(self) -> Global___ComputeResourceReport:
+        """What was found."""
+
+    def __init__(
+        self,
+        *,
+        report: Global___ComputeResourceReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckComputeResourceResponse: _TypeAlias = CheckComputeResourceResponse  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """Finding is the outcome of one check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    CONDITION_CODE_FIELD_NUMBER: _builtins.int
+    check: _builtins.str
+    """The check: "connect", "host_key", "login", "job_manager", "queues", "scratch", "clock"."""
+    passed: _builtins.bool
+    """Whether it passed."""
+    detail: _builtins.str
+    """What was found, and where it did not pass the way out."""
+    condition_code: _state_pb2.ConditionCode.ValueType
+    """The cause for programs, where it did not pass."""
+    def __init__(
+        self,
+        *,
+        check: _builtins.str = ...,
+        passed: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+        condition_code: _state_pb2.ConditionCode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "condition_code", b"condition_code", "detail", b"detail", "passed", b"passed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class ComputeResourceReport(_message.Message):
+    """ComputeResourceReport is what a check of a host found. What could not be found out is absent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    HOST_KEY_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    JOB_MANAGER_VERSION_FIELD_NUMBER: _builtins.int
+    BATCH_QUEUES_FIELD_NUMBER: _builtins.int
+    SCRATCH_FREE_BYTES_FIELD_NUMBER: _builtins.int
+    CLOCK_OFFSET_FIELD_NUMBER: _builtins.int
+    LOGIN_LATENCY_FIELD_NUMBER: _builtins.int
+    COMMAND_LATENCY_FIELD_NUMBER: _builtins.int
+    CHECK_TIME_FIELD_NUMBER: _builtins.int
+    compute_resource: _builtins.str
+    """The compute resource."""
+    passed: _builtins.bool
+    """Whether all checks passed."""
+    host_key_fingerprint: _builtins.str
+    """The fingerprint of the host key shown: "SHA256:…"."""
+    job_manager_version: _builtins.str
+    """What the job manager says it is, e.g. "slurm 22.05.8"."""
+    scratch_free_bytes: _builtins.int
+    """Free bytes under the scratch directory."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """The checks, in the order they were made; those after one that others need are left out where it did not pass."""
+
+    @_builtins.property
+    def batch_queues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The queues the job manager names."""
+
+    @_builtins.property
+    def clock_offset(self) -> _duration_pb2.Duration:
+        """The host's clock less the executor's."""
+
+    @_builtins.property
+    def login_latency(self) -> _duration_pb2.Duration:
+        """Time to a new login: TCP, key exchange and authentication."""
+
+    @_builtins.property
+    def command_latency(self) -> _duration_pb2.Duration:
+        """Time of one command over the open connection, the median of five."""
+
+    @_builtins.property
+    def check_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was checked."""
+
+    def __init__(
+        self,
+        *,
+        compute_resource: _builtins.str = ...,
+        passed: _builtins.bool = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+        host_key_fingerprint: _builtins.str = ...,
+        job_manager_version: _builtins.str = ...,
+        batch_queues: _abc.Iterable[_builtins.str] | None = ...,
+        scratch_free_bytes: _builtins.int = ...,
+        clock_offset: _duration_pb2.Duration | None = ...,
+        login_latency: _duration_pb2.Duration | None = ...,
+        command_latency: _duration_pb2.Duration | None = ...,
+        check_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_time", b"check_time", "clock_offset", b"clock_offset", "command_latency", b"command_latency", "login_latency", b"login_latency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_queues", b"batch_queues", "check_time", b"check_time", "clock_offset", b"clock_offset", "command_latency", b"command_latency", "compute_resource", b"compute_resource", "findings", b"findings", "host_key_fingerprint", b"host_key_fingerprint", "job_manager_version", b"job_manager_version", "login_latency", b"login_latency", "passed", b"passed", "scratch_free_bytes", b"scratch_free_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComputeResourceReport: _TypeAlias = ComputeResourceReport  # noqa: Y015
+
+@_typing.final
+class RenderJobScriptRequest(_message.Message):
+    """RenderJobScriptRequest holds a job to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    JOB_SUBMISSION_FIELD_NUMBER: _builtins.int
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment it would belong to."""
+    task_id: _builtins.str
+    """The task that would submit it."""
+    @_builtins.property
+    def target(self) -> _task_pb2.Target:
+        """Where it would run."""
+
+    @_builtins.property
+    def job_submission(self) -> _task_pb2.JobSubmission:
+        """The job."""
+
+    def __init__(
+        self,
+        *,
+        target: _task_pb2.Target | None = ...,
+        job_submission: _task_pb2.JobSubmission | None = ...,
+        experiment_id: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job_submission", b"job_submission", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "job_submission", b"job_submission", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderJobScriptRequest: _TypeAlias = RenderJobScriptRequest  # noqa: Y015
+
+@_typing.final
+class RenderJobScriptResponse(_message.Message):
+    """RenderJobScriptResponse holds the script."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_SCRIPT_FIELD_NUMBER: _builtins.int
+    job_script: _builtins.str
+    """The script; "{process}" stands for the id of the process to be."""
+    def __init__(
+        self,
+        *,
+        job_script: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_script", b"job_script"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderJobScriptResponse: _TypeAlias = RenderJobScriptResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ExecutorServiceStub:
-    """ExecutorService lets operators look at the task attempts executors hold.
+    """ExecutorService does what needs a host at once, and lets operators look at the task attempts executors hold.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,30 @@ class ExecutorServiceStub:
                 request_serializer=vahana_dot_executor_dot_v1_dot_executor__pb2.ListClaimsRequest.SerializeToString,
                 response_deserializer=vahana_dot_executor_dot_v1_dot_executor__pb2.ListClaimsResponse.FromString,
                 _registered_method=True)
+        self.CheckComputeResource = channel.unary_unary(
+                '/vahana.executor.v1.ExecutorService/CheckComputeResource',
+                request_serializer=vahana_dot_executor_dot_v1_dot_executor__pb2.CheckComputeResourceRequest.SerializeToString,
+                response_deserializer=vahana_dot_executor_dot_v1_dot_executor__pb2.CheckComputeResourceResponse.FromString,
+                _registered_method=True)
 
 
 class ExecutorServiceServicer:
-    """ExecutorService lets operators look at the task attempts executors hold.
+    """ExecutorService does what needs a host at once, and lets operators look at the task attempts executors hold.
     """
 
     def ListClaims(self, request, context):
         """ListClaims pages through the claims that have not ended, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckComputeResource(self, request, context):
+        """CheckComputeResource really connects to a registered host and reports what it finds. A host that can't be reached or
+        refuses the login is a finding, not an error. For administrators, and for experiment on behalf of a user. Fails with
+        NOT_FOUND (NOT_FOUND) where no such host is registered in the caller's tenant, PERMISSION_DENIED (NOT_ALLOWED),
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the host is being checked often already, and UNAVAILABLE
+        (DEPENDENCY_UNAVAILABLE) where registry or profile do not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +77,11 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
                     request_deserializer=vahana_dot_executor_dot_v1_dot_executor__pb2.ListClaimsRequest.FromString,
                     response_serializer=vahana_dot_executor_dot_v1_dot_executor__pb2.ListClaimsResponse.SerializeToString,
             ),
+            'CheckComputeResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckComputeResource,
+                    request_deserializer=vahana_dot_executor_dot_v1_dot_executor__pb2.CheckComputeResourceRequest.FromString,
+                    response_serializer=vahana_dot_executor_dot_v1_dot_executor__pb2.CheckComputeResourceResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'vahana.executor.v1.ExecutorService', rpc_method_handlers)
@@ -70,7 +91,7 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExecutorService:
-    """ExecutorService lets operators look at the task attempts executors hold.
+    """ExecutorService does what needs a host at once, and lets operators look at the task attempts executors hold.
     """
 
     @staticmethod
@@ -90,6 +111,113 @@ class ExecutorService:
             '/vahana.executor.v1.ExecutorService/ListClaims',
             vahana_dot_executor_dot_v1_dot_executor__pb2.ListClaimsRequest.SerializeToString,
             vahana_dot_executor_dot_v1_dot_executor__pb2.ListClaimsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckComputeResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.executor.v1.ExecutorService/CheckComputeResource',
+            vahana_dot_executor_dot_v1_dot_executor__pb2.CheckComputeResourceRequest.SerializeToString,
+            vahana_dot_executor_dot_v1_dot_executor__pb2.CheckComputeResourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class ScriptServiceStub:
+    """ScriptService shows what executors would hand to a job manager. It answers experiment alone (PERMISSION_DENIED,
+    NOT_ALLOWED), and the gateway does not forward it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.RenderJobScript = channel.unary_unary(
+                '/vahana.executor.v1.ScriptService/RenderJobScript',
+                request_serializer=vahana_dot_executor_dot_v1_dot_executor__pb2.RenderJobScriptRequest.SerializeToString,
+                response_deserializer=vahana_dot_executor_dot_v1_dot_executor__pb2.RenderJobScriptResponse.FromString,
+                _registered_method=True)
+
+
+class ScriptServiceServicer:
+    """ScriptService shows what executors would hand to a job manager. It answers experiment alone (PERMISSION_DENIED,
+    NOT_ALLOWED), and the gateway does not forward it.
+    """
+
+    def RenderJobScript(self, request, context):
+        """RenderJobScript returns the script of a job as a host would get it; no host is contacted. Fails with INVALID_ARGUMENT
+        (INVALID_FIELDS) where no executor serves the job manager.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ScriptServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'RenderJobScript': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderJobScript,
+                    request_deserializer=vahana_dot_executor_dot_v1_dot_executor__pb2.RenderJobScriptRequest.FromString,
+                    response_serializer=vahana_dot_executor_dot_v1_dot_executor__pb2.RenderJobScriptResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'vahana.executor.v1.ScriptService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('vahana.executor.v1.ScriptService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ScriptService:
+    """ScriptService shows what executors would hand to a job manager. It answers experiment alone (PERMISSION_DENIED,
+    NOT_ALLOWED), and the gateway does not forward it.
+    """
+
+    @staticmethod
+    def RenderJobScript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.executor.v1.ScriptService/RenderJobScript',
+            vahana_dot_executor_dot_v1_dot_executor__pb2.RenderJobScriptRequest.SerializeToString,
+            vahana_dot_executor_dot_v1_dot_executor__pb2.RenderJobScriptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExecutorServiceStub:
-    """ExecutorService lets operators look at the task attempts executors hold."""
+    """ExecutorService does what needs a host at once, and lets operators look at the task attempts executors hold."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,17 +35,31 @@ class ExecutorServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ExecutorServiceAsyncStub: ...
     ListClaims: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListClaimsRequest, _executor_pb2.ListClaimsResponse]
     """ListClaims pages through the claims that have not ended, the oldest first."""
+    CheckComputeResource: _grpc.UnaryUnaryMultiCallable[_executor_pb2.CheckComputeResourceRequest, _executor_pb2.CheckComputeResourceResponse]
+    """CheckComputeResource really connects to a registered host and reports what it finds. A host that can't be reached or
+    refuses the login is a finding, not an error. For administrators, and for experiment on behalf of a user. Fails with
+    NOT_FOUND (NOT_FOUND) where no such host is registered in the caller's tenant, PERMISSION_DENIED (NOT_ALLOWED),
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the host is being checked often already, and UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) where registry or profile do not answer.
+    """
 
 @_typing.type_check_only
 class ExecutorServiceAsyncStub(ExecutorServiceStub):
-    """ExecutorService lets operators look at the task attempts executors hold."""
+    """ExecutorService does what needs a host at once, and lets operators look at the task attempts executors hold."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListClaims: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListClaimsRequest, _executor_pb2.ListClaimsResponse]  # type: ignore[assignment]
     """ListClaims pages through the claims that have not ended, the oldest first."""
+    CheckComputeResource: _aio.UnaryUnaryMultiCallable[_executor_pb2.CheckComputeResourceRequest, _executor_pb2.CheckComputeResourceResponse]  # type: ignore[assignment]
+    """CheckComputeResource really connects to a registered host and reports what it finds. A host that can't be reached or
+    refuses the login is a finding, not an error. For administrators, and for experiment on behalf of a user. Fails with
+    NOT_FOUND (NOT_FOUND) where no such host is registered in the caller's tenant, PERMISSION_DENIED (NOT_ALLOWED),
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the host is being checked often already, and UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) where registry or profile do not answer.
+    """
 
 class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
-    """ExecutorService lets operators look at the task attempts executors hold."""
+    """ExecutorService does what needs a host at once, and lets operators look at the task attempts executors hold."""
 
     @_abc_1.abstractmethod
     def ListClaims(
@@ -55,4 +69,60 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_executor_pb2.ListClaimsResponse, _abc.Awaitable[_executor_pb2.ListClaimsResponse]]:
         """ListClaims pages through the claims that have not ended, the oldest first."""
 
+    @_abc_1.abstractmethod
+    def CheckComputeResource(
+        self,
+        request: _executor_pb2.CheckComputeResourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.CheckComputeResourceResponse, _abc.Awaitable[_executor_pb2.CheckComputeResourceResponse]]:
+        """CheckComputeResource really connects to a registered host and reports what it finds. A host that can't be reached or
+        refuses the login is a finding, not an error. For administrators, and for experiment on behalf of a user. Fails with
+        NOT_FOUND (NOT_FOUND) where no such host is registered in the caller's tenant, PERMISSION_DENIED (NOT_ALLOWED),
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the host is being checked often already, and UNAVAILABLE
+        (DEPENDENCY_UNAVAILABLE) where registry or profile do not answer.
+        """
+
 def add_ExecutorServiceServicer_to_server(servicer: ExecutorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ScriptServiceStub:
+    """ScriptService shows what executors would hand to a job manager. It answers experiment alone (PERMISSION_DENIED,
+    NOT_ALLOWED), and the gateway does not forward it.
+    """
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ScriptServiceAsyncStub: ...
+    RenderJobScript: _grpc.UnaryUnaryMultiCallable[_executor_pb2.RenderJobScriptRequest, _executor_pb2.RenderJobScriptResponse]
+    """RenderJobScript returns the script of a job as a host would get it; no host is contacted. Fails with INVALID_ARGUMENT
+    (INVALID_FIELDS) where no executor serves the job manager.
+    """
+
+@_typing.type_check_only
+class ScriptServiceAsyncStub(ScriptServiceStub):
+    """ScriptService shows what executors would hand to a job manager. It answers experiment alone (PERMISSION_DENIED,
+    NOT_ALLOWED), and the gateway does not forward it.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    RenderJobScript: _aio.UnaryUnaryMultiCallable[_executor_pb2.RenderJobScriptRequest, _executor_pb2.RenderJobScriptResponse]  # type: ignore[assignment]
+    """RenderJobScript returns the script of a job as a host would get it; no host is contacted. Fails with INVALID_ARGUMENT
+    (INVALID_FIELDS) where no executor serves the job manager.
+    """
+
+class ScriptServiceServicer(metaclass=_abc_1.ABCMeta):
+    """ScriptService shows what executors would hand to a job manager. It answers experiment alone (PERMISSION_DENIED,
+    NOT_ALLOWED), and the gateway does not forward it.
+    """
+
+    @_abc_1.abstractmethod
+    def RenderJobScript(
+        self,
+        request: _executor_pb2.RenderJobScriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.RenderJobScriptResponse, _abc.Awaitable[_executor_pb2.RenderJobScriptResponse]]:
+        """RenderJobScript returns the script of a job as a host would get it; no host is contacted. Fails with INVALID_ARGUMENT
+        (INVALID_FIELDS) where no executor serves the job manager.
+        """
+
+def add_ScriptServiceServicer_to_server(servicer: ScriptServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

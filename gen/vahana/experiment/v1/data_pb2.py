@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvahana/experiment/v1/data.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\"s\n\nFileHeader\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x30\n\tfile_name\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xff\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"r\n\x11UploadFileRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .vahana.experiment.v1.FileHeaderH\x00\x12\x1a\n\x05\x63hunk\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"2\n\x12UploadFileResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\"8\n\x0fStatFileRequest\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\" \n\x10StatFileResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\"h\n\x15\x44ownloadOutputRequest\x12*\n\rexperiment_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\x12#\n\x06output\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"e\n\x16\x44ownloadOutputResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .vahana.experiment.v1.FileHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xba\x02\n\x0b\x44\x61taService\x12\x61\n\nUploadFile\x12\'.vahana.experiment.v1.UploadFileRequest\x1a(.vahana.experiment.v1.UploadFileResponse(\x01\x12Y\n\x08StatFile\x12%.vahana.experiment.v1.StatFileRequest\x1a&.vahana.experiment.v1.StatFileResponse\x12m\n\x0e\x44ownloadOutput\x12+.vahana.experiment.v1.DownloadOutputRequest\x1a,.vahana.experiment.v1.DownloadOutputResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvahana/experiment/v1/data.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\"s\n\nFileHeader\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x30\n\tfile_name\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xff\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"r\n\x11UploadFileRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .vahana.experiment.v1.FileHeaderH\x00\x12\x1a\n\x05\x63hunk\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"2\n\x12UploadFileResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\"8\n\x0fStatFileRequest\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\" \n\x10StatFileResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\"\x8f\x01\n\x15\x44ownloadOutputRequest\x12*\n\rexperiment_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\x12#\n\x06output\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12%\n\nprocess_id\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"e\n\x16\x44ownloadOutputResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .vahana.experiment.v1.FileHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xc4\x02\n\x0b\x44\x61taService\x12\x61\n\nUploadFile\x12\'.vahana.experiment.v1.UploadFileRequest\x1a(.vahana.experiment.v1.UploadFileResponse(\x01\x12^\n\x08StatFile\x12%.vahana.experiment.v1.StatFileRequest\x1a&.vahana.experiment.v1.StatFileResponse\"\x03\x90\x02\x01\x12r\n\x0e\x44ownloadOutput\x12+.vahana.experiment.v1.DownloadOutputRequest\x1a,.vahana.experiment.v1.DownloadOutputResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOWNLOADOUTPUTREQUEST'].fields_by_name['experiment_id']._serialized_options = b'\272H\020r\016\020\001\030d2\010^[!-~]*$'
   _globals['_DOWNLOADOUTPUTREQUEST'].fields_by_name['output']._loaded_options = None
   _globals['_DOWNLOADOUTPUTREQUEST'].fields_by_name['output']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_DOWNLOADOUTPUTREQUEST'].fields_by_name['process_id']._loaded_options = None
+  _globals['_DOWNLOADOUTPUTREQUEST'].fields_by_name['process_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
+  _globals['_DATASERVICE'].methods_by_name['StatFile']._loaded_options = None
+  _globals['_DATASERVICE'].methods_by_name['StatFile']._serialized_options = b'\220\002\001'
+  _globals['_DATASERVICE'].methods_by_name['DownloadOutput']._loaded_options = None
+  _globals['_DATASERVICE'].methods_by_name['DownloadOutput']._serialized_options = b'\220\002\001'
   _globals['_FILEHEADER']._serialized_start=86
   _globals['_FILEHEADER']._serialized_end=201
   _globals['_UPLOADFILEREQUEST']._serialized_start=203
@@ -56,10 +62,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATFILEREQUEST']._serialized_end=427
   _globals['_STATFILERESPONSE']._serialized_start=429
   _globals['_STATFILERESPONSE']._serialized_end=461
-  _globals['_DOWNLOADOUTPUTREQUEST']._serialized_start=463
-  _globals['_DOWNLOADOUTPUTREQUEST']._serialized_end=567
-  _globals['_DOWNLOADOUTPUTRESPONSE']._serialized_start=569
-  _globals['_DOWNLOADOUTPUTRESPONSE']._serialized_end=670
-  _globals['_DATASERVICE']._serialized_start=673
-  _globals['_DATASERVICE']._serialized_end=987
+  _globals['_DOWNLOADOUTPUTREQUEST']._serialized_start=464
+  _globals['_DOWNLOADOUTPUTREQUEST']._serialized_end=607
+  _globals['_DOWNLOADOUTPUTRESPONSE']._serialized_start=609
+  _globals['_DOWNLOADOUTPUTRESPONSE']._serialized_end=710
+  _globals['_DATASERVICE']._serialized_start=713
+  _globals['_DATASERVICE']._serialized_end=1037
 # @@protoc_insertion_point(module_scope)

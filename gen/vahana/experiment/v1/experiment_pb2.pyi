@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -12,6 +13,8 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from vahana.event.v1 import event_pb2 as _event_pb2
 from vahana.event.v1 import state_pb2 as _state_pb2
 from vahana.event.v1 import task_pb2 as _task_pb2
+from vahana.executor.v1 import executor_pb2 as _executor_pb2
+from vahana.experiment.v1 import sharing_pb2 as _sharing_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +23,11 @@ if sys.version_info >= (3, 11):
     from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -134,6 +142,8 @@ class ExperimentSpec(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     CLEANUP_POLICY_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name for people; need not be unique."""
     project: _builtins.str
@@ -144,8 +154,16 @@ class ExperimentSpec(_message.Message):
     """The module's version; empty for the latest, which is then written here."""
     compute_resource: _builtins.str
     """The compute resource's name."""
-    batch_queue: _builtins.str
-    """The batch queue; empty for the default. FORK has none."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def batch_queue(self) -> _builtins.str:
+        """Use resources.batch_queue. Taken where that is empty."""
+
+    @batch_queue.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def batch_queue(self, value: _builtins.str) -> None:
+        """Use resources.batch_queue. Taken where that is empty."""
+
     cleanup_policy: Global___CleanupPolicy.ValueType
     """When the scratch space is cleaned."""
     description: _builtins.str
@@ -153,6 +171,14 @@ class ExperimentSpec(_message.Message):
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputValue]:
         """The inputs."""
+
+    @_builtins.property
+    def resources(self) -> _task_pb2.JobResources:
+        """What the job asks of the job manager; what is 0 or empty is the deployment's default, then the queue's."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words to find it by; each once."""
 
     def __init__(
         self,
@@ -166,10 +192,12 @@ class ExperimentSpec(_message.Message):
         inputs: _abc.Iterable[Global___InputValue] | None = ...,
         cleanup_policy: Global___CleanupPolicy.ValueType = ...,
         description: _builtins.str = ...,
+        resources: _task_pb2.JobResources | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "application_version", b"application_version", "batch_queue", b"batch_queue", "cleanup_policy", b"cleanup_policy", "compute_resource", b"compute_resource", "description", b"description", "inputs", b"inputs", "name", b"name", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "application_version", b"application_version", "batch_queue", b"batch_queue", "cleanup_policy", b"cleanup_policy", "compute_resource", b"compute_resource", "description", b"description", "inputs", b"inputs", "name", b"name", "project", b"project", "resources", b"resources", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -191,6 +219,8 @@ class Experiment(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
     experiment_id: _builtins.str
     """Its id."""
     state: _state_pb2.ExperimentState.ValueType
@@ -205,6 +235,10 @@ class Experiment(_message.Message):
     """Who created it."""
     revision: _builtins.int
     """Raised with every change."""
+    permission: _sharing_pb2.Permission.ValueType
+    """What the caller may do with it: the highest."""
+    intent: _state_pb2.ProcessIntent.ValueType
+    """What was last asked of its latest process; unset before a launch."""
     @_builtins.property
     def spec(self) -> Global___ExperimentSpec:
         """What was asked for."""
@@ -230,10 +264,12 @@ class Experiment(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        permission: _sharing_pb2.Permission.ValueType = ...,
+        intent: _state_pb2.ProcessIntent.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "spec", b"spec", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_code", b"condition_code", "create_time", b"create_time", "experiment_id", b"experiment_id", "owner", b"owner", "process_id", b"process_id", "reason", b"reason", "revision", b"revision", "spec", b"spec", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_code", b"condition_code", "create_time", b"create_time", "experiment_id", b"experiment_id", "intent", b"intent", "owner", b"owner", "permission", b"permission", "process_id", b"process_id", "reason", b"reason", "revision", b"revision", "spec", b"spec", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -254,6 +290,9 @@ class Process(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     DIRECTORY_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    APPLICATION_FIELD_NUMBER: _builtins.int
+    LAUNCHER_FIELD_NUMBER: _builtins.int
     process_id: _builtins.str
     """Its id."""
     experiment_id: _builtins.str
@@ -268,6 +307,10 @@ class Process(_message.Message):
     """The cause for programs."""
     directory: _builtins.str
     """The directory on the compute resource."""
+    intent: _state_pb2.ProcessIntent.ValueType
+    """What was last asked of it."""
+    launcher: _builtins.str
+    """Who launched it."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was launched."""
@@ -275,6 +318,10 @@ class Process(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When anything last changed."""
+
+    @_builtins.property
+    def application(self) -> Global___ApplicationPin:
+        """The application as it was launched with."""
 
     def __init__(
         self,
@@ -288,14 +335,87 @@ class Process(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         directory: _builtins.str = ...,
+        intent: _state_pb2.ProcessIntent.ValueType = ...,
+        application: Global___ApplicationPin | None = ...,
+        launcher: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_code", b"condition_code", "create_time", b"create_time", "directory", b"directory", "experiment_id", b"experiment_id", "phase", b"phase", "process_id", b"process_id", "reason", b"reason", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "condition_code", b"condition_code", "create_time", b"create_time", "directory", b"directory", "experiment_id", b"experiment_id", "intent", b"intent", "launcher", b"launcher", "phase", b"phase", "process_id", b"process_id", "reason", b"reason", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Process: _TypeAlias = Process  # noqa: Y015
+
+@_typing.final
+class ApplicationPin(_message.Message):
+    """ApplicationPin names what exactly a process was planned from; later changes in registry do not reach it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_FIELD_NUMBER: _builtins.int
+    APPLICATION_VERSION_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_REVISION_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_REVISION_FIELD_NUMBER: _builtins.int
+    application: _builtins.str
+    """The application module's name."""
+    application_version: _builtins.str
+    """The module's version."""
+    compute_resource: _builtins.str
+    """The compute resource's name."""
+    deployment_revision: _builtins.int
+    """The deployment's revision."""
+    compute_resource_revision: _builtins.int
+    """The compute resource's revision."""
+    def __init__(
+        self,
+        *,
+        application: _builtins.str = ...,
+        application_version: _builtins.str = ...,
+        compute_resource: _builtins.str = ...,
+        deployment_revision: _builtins.int = ...,
+        compute_resource_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "application_version", b"application_version", "compute_resource", b"compute_resource", "compute_resource_revision", b"compute_resource_revision", "deployment_revision", b"deployment_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplicationPin: _TypeAlias = ApplicationPin  # noqa: Y015
+
+@_typing.final
+class Verdict(_message.Message):
+    """Verdict is what one rule says of an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """The rule: "compute_resource.enabled", "compute_resource.access", "queue.limits", "grant.limits", "allocation",
+    "job_manager", "application.retired", "project.write".
+    """
+    allowed: _builtins.bool
+    """Whether it lets the launch pass."""
+    reason: _builtins.str
+    """What was found, and where not allowed the way out."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        allowed: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "reason", b"reason", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):
@@ -460,16 +580,20 @@ class ValidateExperimentRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    CHECK_COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
     experiment_id: _builtins.str
     """Its id."""
+    check_compute_resource: _builtins.bool
+    """Whether to connect to the compute resource and have it checked, too. Otherwise no host is contacted."""
     def __init__(
         self,
         *,
         experiment_id: _builtins.str = ...,
+        check_compute_resource: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_compute_resource", b"check_compute_resource", "experiment_id", b"experiment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -483,6 +607,21 @@ class ValidateExperimentResponse(_message.Message):
 
     EXPERIMENT_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
+    DIRECTORY_FIELD_NUMBER: _builtins.int
+    JOB_SCRIPT_FIELD_NUMBER: _builtins.int
+    JOB_SCRIPT_ERROR_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_REPORT_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_REPORT_ERROR_FIELD_NUMBER: _builtins.int
+    directory: _builtins.str
+    """The directory a process would get; "{process}" stands for its id."""
+    job_script: _builtins.str
+    """The job script a launch would submit, as the host would get it; empty where job_script_error says why."""
+    job_script_error: _builtins.str
+    """Why there is no job script."""
+    compute_resource_report_error: _builtins.str
+    """Why the host was not asked, though it was to be."""
     @_builtins.property
     def experiment(self) -> Global___Experiment:
         """The experiment, VALIDATED."""
@@ -491,15 +630,34 @@ class ValidateExperimentResponse(_message.Message):
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.PlannedTask]:
         """The tasks a launch would run."""
 
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Verdict]:
+        """What each rule says. A launch passes where all allow it."""
+
+    @_builtins.property
+    def target(self) -> _task_pb2.Target:
+        """The login the process would use, by the user's groups."""
+
+    @_builtins.property
+    def compute_resource_report(self) -> _executor_pb2.ComputeResourceReport:
+        """What the host said, where it was to be asked."""
+
     def __init__(
         self,
         *,
         experiment: Global___Experiment | None = ...,
         tasks: _abc.Iterable[_task_pb2.PlannedTask] | None = ...,
+        directory: _builtins.str = ...,
+        job_script: _builtins.str = ...,
+        job_script_error: _builtins.str = ...,
+        verdicts: _abc.Iterable[Global___Verdict] | None = ...,
+        target: _task_pb2.Target | None = ...,
+        compute_resource_report: _executor_pb2.ComputeResourceReport | None = ...,
+        compute_resource_report_error: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_resource_report", b"compute_resource_report", "experiment", b"experiment", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource_report", b"compute_resource_report", "compute_resource_report_error", b"compute_resource_report_error", "directory", b"directory", "experiment", b"experiment", "job_script", b"job_script", "job_script_error", b"job_script_error", "target", b"target", "tasks", b"tasks", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -622,22 +780,40 @@ class ListExperimentsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    APPLICATION_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most rows in the page; 0 means 50, at most 1000."""
     page_token: _builtins.str
     """From the last page's next_page_token."""
     project: _builtins.str
     """Only those of this project; empty for all."""
+    owner: _builtins.str
+    """Only those of this owner; empty for all."""
+    tag: _builtins.str
+    """Only those with this tag; empty for all."""
+    application: _builtins.str
+    """Only those of this application; empty for all."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_state_pb2.ExperimentState.ValueType]:
+        """Only those in one of these states; none for all."""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         project: _builtins.str = ...,
+        states: _abc.Iterable[_state_pb2.ExperimentState.ValueType] | None = ...,
+        owner: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        application: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "states", b"states", "tag", b"tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -798,16 +974,20 @@ class ListOutputsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
     experiment_id: _builtins.str
     """Its id."""
+    process_id: _builtins.str
+    """The process; empty for the latest."""
     def __init__(
         self,
         *,
         experiment_id: _builtins.str = ...,
+        process_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "process_id", b"process_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -836,3 +1016,323 @@ class ListOutputsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOutputsResponse: _TypeAlias = ListOutputsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateExperimentRequest(_message.Message):
+    """UpdateExperimentRequest holds an experiment's spec as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Which experiment."""
+    revision: _builtins.int
+    """The revision it was read at; 0 to change it however it stands."""
+    @_builtins.property
+    def spec(self) -> Global___ExperimentSpec:
+        """The spec. What the mask does not name may be left out."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change, by the names of the spec's fields."""
+
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        spec: Global___ExperimentSpec | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "revision", b"revision", "spec", b"spec", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateExperimentRequest: _TypeAlias = UpdateExperimentRequest  # noqa: Y015
+
+@_typing.final
+class UpdateExperimentResponse(_message.Message):
+    """UpdateExperimentResponse holds the changed experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def experiment(self) -> Global___Experiment:
+        """The experiment."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateExperimentResponse: _TypeAlias = UpdateExperimentResponse  # noqa: Y015
+
+@_typing.final
+class CloneExperimentRequest(_message.Message):
+    """CloneExperimentRequest names an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Its id."""
+    name: _builtins.str
+    """Name of the new one; empty for the same name."""
+    project: _builtins.str
+    """Project of the new one; empty for the same."""
+    request_id: _builtins.str
+    """Chosen by the client; a repeat returns the first answer."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        project: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "name", b"name", "project", b"project", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloneExperimentRequest: _TypeAlias = CloneExperimentRequest  # noqa: Y015
+
+@_typing.final
+class CloneExperimentResponse(_message.Message):
+    """CloneExperimentResponse holds the new experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def experiment(self) -> Global___Experiment:
+        """The experiment."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloneExperimentResponse: _TypeAlias = CloneExperimentResponse  # noqa: Y015
+
+@_typing.final
+class RelaunchExperimentRequest(_message.Message):
+    """RelaunchExperimentRequest names an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Its id."""
+    request_id: _builtins.str
+    """Chosen by the client; a repeat returns the first answer."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelaunchExperimentRequest: _TypeAlias = RelaunchExperimentRequest  # noqa: Y015
+
+@_typing.final
+class RelaunchExperimentResponse(_message.Message):
+    """RelaunchExperimentResponse holds the launched experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def experiment(self) -> Global___Experiment:
+        """The experiment."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelaunchExperimentResponse: _TypeAlias = RelaunchExperimentResponse  # noqa: Y015
+
+@_typing.final
+class CancelExperimentRequest(_message.Message):
+    """CancelExperimentRequest names an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Its id."""
+    comment: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "experiment_id", b"experiment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelExperimentRequest: _TypeAlias = CancelExperimentRequest  # noqa: Y015
+
+@_typing.final
+class CancelExperimentResponse(_message.Message):
+    """CancelExperimentResponse holds the experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def experiment(self) -> Global___Experiment:
+        """The experiment."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelExperimentResponse: _TypeAlias = CancelExperimentResponse  # noqa: Y015
+
+@_typing.final
+class PauseExperimentRequest(_message.Message):
+    """PauseExperimentRequest names an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Its id."""
+    comment: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "experiment_id", b"experiment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseExperimentRequest: _TypeAlias = PauseExperimentRequest  # noqa: Y015
+
+@_typing.final
+class PauseExperimentResponse(_message.Message):
+    """PauseExperimentResponse holds the experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def experiment(self) -> Global___Experiment:
+        """The experiment."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseExperimentResponse: _TypeAlias = PauseExperimentResponse  # noqa: Y015
+
+@_typing.final
+class ResumeExperimentRequest(_message.Message):
+    """ResumeExperimentRequest names an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Its id."""
+    comment: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "experiment_id", b"experiment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeExperimentRequest: _TypeAlias = ResumeExperimentRequest  # noqa: Y015
+
+@_typing.final
+class ResumeExperimentResponse(_message.Message):
+    """ResumeExperimentResponse holds the experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def experiment(self) -> Global___Experiment:
+        """The experiment."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Global___Experiment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeExperimentResponse: _TypeAlias = ResumeExperimentResponse  # noqa: Y015

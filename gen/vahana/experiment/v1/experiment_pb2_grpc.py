@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class ExperimentServiceStub:
-    """ExperimentService creates, launches and follows experiments.
+    """ExperimentService creates, launches and follows experiments. Whoever may not READ an experiment is told NOT_FOUND
+    (NOT_FOUND) by every call; who may read it and not do what was asked is told PERMISSION_DENIED (NOT_ALLOWED). Changing
+    and launching need WRITE. The tenant's administrators may do all.
     """
 
     def __init__(self, channel):
@@ -40,6 +42,16 @@ class ExperimentServiceStub:
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CreateExperimentRequest.SerializeToString,
                 response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CreateExperimentResponse.FromString,
                 _registered_method=True)
+        self.UpdateExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/UpdateExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.UpdateExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.UpdateExperimentResponse.FromString,
+                _registered_method=True)
+        self.CloneExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/CloneExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CloneExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CloneExperimentResponse.FromString,
+                _registered_method=True)
         self.ValidateExperiment = channel.unary_unary(
                 '/vahana.experiment.v1.ExperimentService/ValidateExperiment',
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ValidateExperimentRequest.SerializeToString,
@@ -49,6 +61,26 @@ class ExperimentServiceStub:
                 '/vahana.experiment.v1.ExperimentService/LaunchExperiment',
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.LaunchExperimentRequest.SerializeToString,
                 response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.LaunchExperimentResponse.FromString,
+                _registered_method=True)
+        self.RelaunchExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/RelaunchExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.RelaunchExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.RelaunchExperimentResponse.FromString,
+                _registered_method=True)
+        self.CancelExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/CancelExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CancelExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CancelExperimentResponse.FromString,
+                _registered_method=True)
+        self.PauseExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/PauseExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.PauseExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.PauseExperimentResponse.FromString,
+                _registered_method=True)
+        self.ResumeExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/ResumeExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ResumeExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ResumeExperimentResponse.FromString,
                 _registered_method=True)
         self.GetExperiment = channel.unary_unary(
                 '/vahana.experiment.v1.ExperimentService/GetExperiment',
@@ -78,12 +110,31 @@ class ExperimentServiceStub:
 
 
 class ExperimentServiceServicer:
-    """ExperimentService creates, launches and follows experiments.
+    """ExperimentService creates, launches and follows experiments. Whoever may not READ an experiment is told NOT_FOUND
+    (NOT_FOUND) by every call; who may read it and not do what was asked is told PERMISSION_DENIED (NOT_ALLOWED). Changing
+    and launching need WRITE. The tenant's administrators may do all.
     """
 
     def CreateExperiment(self, request, context):
         """CreateExperiment stores an experiment after checking it whole: every missing, extra or ill-typed input, unknown
         application, host, queue or file is named. Fails with INVALID_ARGUMENT (INVALID_FIELDS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateExperiment(self, request, context):
+        """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
+        the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
+        (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloneExperiment(self, request, context):
+        """CloneExperiment stores a new experiment of the caller's, asking for the same. Fails with NOT_FOUND (NOT_FOUND) and,
+        where what it asks for is gone, INVALID_ARGUMENT (INVALID_FIELDS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,6 +157,39 @@ class ExperimentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RelaunchExperiment(self, request, context):
+        """RelaunchExperiment plans an experiment whose latest process ended into a new process, with paths of its own and the
+        application, deployment and host as they are now. Fails as LaunchExperiment does, with FAILED_PRECONDITION
+        (WRONG_STATE) where a process has not ended or there was none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelExperiment(self, request, context):
+        """CancelExperiment asks for the end of the latest process, with its jobs. The experiment is CANCELING until that is
+        confirmed, and COMPLETED where the job won the race. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and
+        FAILED_PRECONDITION (WRONG_STATE) where it has ended or was never launched.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseExperiment(self, request, context):
+        """PauseExperiment asks that nothing new begins: tasks and jobs under way end, the next ones wait. Repeats change nothing.
+        Fails as CancelExperiment does, also while it is CANCELING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeExperiment(self, request, context):
+        """ResumeExperiment lets a paused process go on. Repeats change nothing. Fails as PauseExperiment does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetExperiment(self, request, context):
         """GetExperiment returns an experiment with its latest process and that process's tasks. Fails with NOT_FOUND (NOT_FOUND).
         """
@@ -114,7 +198,7 @@ class ExperimentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListExperiments(self, request, context):
-        """ListExperiments pages through experiments, the newest first.
+        """ListExperiments pages through the experiments the caller may read, the newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,6 +234,16 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CreateExperimentRequest.FromString,
                     response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CreateExperimentResponse.SerializeToString,
             ),
+            'UpdateExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.UpdateExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.UpdateExperimentResponse.SerializeToString,
+            ),
+            'CloneExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloneExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CloneExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CloneExperimentResponse.SerializeToString,
+            ),
             'ValidateExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateExperiment,
                     request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ValidateExperimentRequest.FromString,
@@ -159,6 +253,26 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.LaunchExperiment,
                     request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.LaunchExperimentRequest.FromString,
                     response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.LaunchExperimentResponse.SerializeToString,
+            ),
+            'RelaunchExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RelaunchExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.RelaunchExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.RelaunchExperimentResponse.SerializeToString,
+            ),
+            'CancelExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CancelExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CancelExperimentResponse.SerializeToString,
+            ),
+            'PauseExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.PauseExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.PauseExperimentResponse.SerializeToString,
+            ),
+            'ResumeExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ResumeExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ResumeExperimentResponse.SerializeToString,
             ),
             'GetExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetExperiment,
@@ -194,7 +308,9 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExperimentService:
-    """ExperimentService creates, launches and follows experiments.
+    """ExperimentService creates, launches and follows experiments. Whoever may not READ an experiment is told NOT_FOUND
+    (NOT_FOUND) by every call; who may read it and not do what was asked is told PERMISSION_DENIED (NOT_ALLOWED). Changing
+    and launching need WRITE. The tenant's administrators may do all.
     """
 
     @staticmethod
@@ -214,6 +330,60 @@ class ExperimentService:
             '/vahana.experiment.v1.ExperimentService/CreateExperiment',
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.CreateExperimentRequest.SerializeToString,
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.CreateExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/UpdateExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.UpdateExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.UpdateExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloneExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/CloneExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.CloneExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.CloneExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -268,6 +438,114 @@ class ExperimentService:
             '/vahana.experiment.v1.ExperimentService/LaunchExperiment',
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.LaunchExperimentRequest.SerializeToString,
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.LaunchExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RelaunchExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/RelaunchExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.RelaunchExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.RelaunchExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/CancelExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.CancelExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.CancelExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/PauseExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.PauseExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.PauseExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/ResumeExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.ResumeExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.ResumeExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,

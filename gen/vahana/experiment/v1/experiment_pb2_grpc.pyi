@@ -27,7 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExperimentServiceStub:
-    """ExperimentService creates, launches and follows experiments."""
+    """ExperimentService creates, launches and follows experiments. Whoever may not READ an experiment is told NOT_FOUND
+    (NOT_FOUND) by every call; who may read it and not do what was asked is told PERMISSION_DENIED (NOT_ALLOWED). Changing
+    and launching need WRITE. The tenant's administrators may do all.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,6 +39,15 @@ class ExperimentServiceStub:
     CreateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.CreateExperimentRequest, _experiment_pb2.CreateExperimentResponse]
     """CreateExperiment stores an experiment after checking it whole: every missing, extra or ill-typed input, unknown
     application, host, queue or file is named. Fails with INVALID_ARGUMENT (INVALID_FIELDS).
+    """
+    UpdateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.UpdateExperimentRequest, _experiment_pb2.UpdateExperimentResponse]
+    """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
+    the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
+    (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+    """
+    CloneExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.CloneExperimentRequest, _experiment_pb2.CloneExperimentResponse]
+    """CloneExperiment stores a new experiment of the caller's, asking for the same. Fails with NOT_FOUND (NOT_FOUND) and,
+    where what it asks for is gone, INVALID_ARGUMENT (INVALID_FIELDS).
     """
     ValidateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ValidateExperimentRequest, _experiment_pb2.ValidateExperimentResponse]
     """ValidateExperiment checks an experiment as it stands and returns the plan a launch would run; nothing is
@@ -46,10 +58,26 @@ class ExperimentServiceStub:
     down at the time. Fails with FAILED_PRECONDITION (WRONG_STATE) where it was launched before under another request
     id, INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
     """
+    RelaunchExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.RelaunchExperimentRequest, _experiment_pb2.RelaunchExperimentResponse]
+    """RelaunchExperiment plans an experiment whose latest process ended into a new process, with paths of its own and the
+    application, deployment and host as they are now. Fails as LaunchExperiment does, with FAILED_PRECONDITION
+    (WRONG_STATE) where a process has not ended or there was none.
+    """
+    CancelExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.CancelExperimentRequest, _experiment_pb2.CancelExperimentResponse]
+    """CancelExperiment asks for the end of the latest process, with its jobs. The experiment is CANCELING until that is
+    confirmed, and COMPLETED where the job won the race. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and
+    FAILED_PRECONDITION (WRONG_STATE) where it has ended or was never launched.
+    """
+    PauseExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.PauseExperimentRequest, _experiment_pb2.PauseExperimentResponse]
+    """PauseExperiment asks that nothing new begins: tasks and jobs under way end, the next ones wait. Repeats change nothing.
+    Fails as CancelExperiment does, also while it is CANCELING.
+    """
+    ResumeExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ResumeExperimentRequest, _experiment_pb2.ResumeExperimentResponse]
+    """ResumeExperiment lets a paused process go on. Repeats change nothing. Fails as PauseExperiment does."""
     GetExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.GetExperimentRequest, _experiment_pb2.GetExperimentResponse]
     """GetExperiment returns an experiment with its latest process and that process's tasks. Fails with NOT_FOUND (NOT_FOUND)."""
     ListExperiments: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentsRequest, _experiment_pb2.ListExperimentsResponse]
-    """ListExperiments pages through experiments, the newest first."""
+    """ListExperiments pages through the experiments the caller may read, the newest first."""
     WatchExperiment: _grpc.UnaryStreamMultiCallable[_experiment_pb2.WatchExperimentRequest, _experiment_pb2.WatchExperimentResponse]
     """WatchExperiment sends the present state, then every change; it ends after a terminal state. Fails with
     NOT_FOUND (NOT_FOUND).
@@ -61,12 +89,24 @@ class ExperimentServiceStub:
 
 @_typing.type_check_only
 class ExperimentServiceAsyncStub(ExperimentServiceStub):
-    """ExperimentService creates, launches and follows experiments."""
+    """ExperimentService creates, launches and follows experiments. Whoever may not READ an experiment is told NOT_FOUND
+    (NOT_FOUND) by every call; who may read it and not do what was asked is told PERMISSION_DENIED (NOT_ALLOWED). Changing
+    and launching need WRITE. The tenant's administrators may do all.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.CreateExperimentRequest, _experiment_pb2.CreateExperimentResponse]  # type: ignore[assignment]
     """CreateExperiment stores an experiment after checking it whole: every missing, extra or ill-typed input, unknown
     application, host, queue or file is named. Fails with INVALID_ARGUMENT (INVALID_FIELDS).
+    """
+    UpdateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.UpdateExperimentRequest, _experiment_pb2.UpdateExperimentResponse]  # type: ignore[assignment]
+    """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
+    the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
+    (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+    """
+    CloneExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.CloneExperimentRequest, _experiment_pb2.CloneExperimentResponse]  # type: ignore[assignment]
+    """CloneExperiment stores a new experiment of the caller's, asking for the same. Fails with NOT_FOUND (NOT_FOUND) and,
+    where what it asks for is gone, INVALID_ARGUMENT (INVALID_FIELDS).
     """
     ValidateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ValidateExperimentRequest, _experiment_pb2.ValidateExperimentResponse]  # type: ignore[assignment]
     """ValidateExperiment checks an experiment as it stands and returns the plan a launch would run; nothing is
@@ -77,10 +117,26 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     down at the time. Fails with FAILED_PRECONDITION (WRONG_STATE) where it was launched before under another request
     id, INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
     """
+    RelaunchExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.RelaunchExperimentRequest, _experiment_pb2.RelaunchExperimentResponse]  # type: ignore[assignment]
+    """RelaunchExperiment plans an experiment whose latest process ended into a new process, with paths of its own and the
+    application, deployment and host as they are now. Fails as LaunchExperiment does, with FAILED_PRECONDITION
+    (WRONG_STATE) where a process has not ended or there was none.
+    """
+    CancelExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.CancelExperimentRequest, _experiment_pb2.CancelExperimentResponse]  # type: ignore[assignment]
+    """CancelExperiment asks for the end of the latest process, with its jobs. The experiment is CANCELING until that is
+    confirmed, and COMPLETED where the job won the race. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and
+    FAILED_PRECONDITION (WRONG_STATE) where it has ended or was never launched.
+    """
+    PauseExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.PauseExperimentRequest, _experiment_pb2.PauseExperimentResponse]  # type: ignore[assignment]
+    """PauseExperiment asks that nothing new begins: tasks and jobs under way end, the next ones wait. Repeats change nothing.
+    Fails as CancelExperiment does, also while it is CANCELING.
+    """
+    ResumeExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ResumeExperimentRequest, _experiment_pb2.ResumeExperimentResponse]  # type: ignore[assignment]
+    """ResumeExperiment lets a paused process go on. Repeats change nothing. Fails as PauseExperiment does."""
     GetExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.GetExperimentRequest, _experiment_pb2.GetExperimentResponse]  # type: ignore[assignment]
     """GetExperiment returns an experiment with its latest process and that process's tasks. Fails with NOT_FOUND (NOT_FOUND)."""
     ListExperiments: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentsRequest, _experiment_pb2.ListExperimentsResponse]  # type: ignore[assignment]
-    """ListExperiments pages through experiments, the newest first."""
+    """ListExperiments pages through the experiments the caller may read, the newest first."""
     WatchExperiment: _aio.UnaryStreamMultiCallable[_experiment_pb2.WatchExperimentRequest, _experiment_pb2.WatchExperimentResponse]  # type: ignore[assignment]
     """WatchExperiment sends the present state, then every change; it ends after a terminal state. Fails with
     NOT_FOUND (NOT_FOUND).
@@ -91,7 +147,10 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     """ListOutputs returns the outputs stored so far. Fails with NOT_FOUND (NOT_FOUND)."""
 
 class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """ExperimentService creates, launches and follows experiments."""
+    """ExperimentService creates, launches and follows experiments. Whoever may not READ an experiment is told NOT_FOUND
+    (NOT_FOUND) by every call; who may read it and not do what was asked is told PERMISSION_DENIED (NOT_ALLOWED). Changing
+    and launching need WRITE. The tenant's administrators may do all.
+    """
 
     @_abc_1.abstractmethod
     def CreateExperiment(
@@ -101,6 +160,27 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_experiment_pb2.CreateExperimentResponse, _abc.Awaitable[_experiment_pb2.CreateExperimentResponse]]:
         """CreateExperiment stores an experiment after checking it whole: every missing, extra or ill-typed input, unknown
         application, host, queue or file is named. Fails with INVALID_ARGUMENT (INVALID_FIELDS).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateExperiment(
+        self,
+        request: _experiment_pb2.UpdateExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.UpdateExperimentResponse, _abc.Awaitable[_experiment_pb2.UpdateExperimentResponse]]:
+        """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
+        the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
+        (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+        """
+
+    @_abc_1.abstractmethod
+    def CloneExperiment(
+        self,
+        request: _experiment_pb2.CloneExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.CloneExperimentResponse, _abc.Awaitable[_experiment_pb2.CloneExperimentResponse]]:
+        """CloneExperiment stores a new experiment of the caller's, asking for the same. Fails with NOT_FOUND (NOT_FOUND) and,
+        where what it asks for is gone, INVALID_ARGUMENT (INVALID_FIELDS).
         """
 
     @_abc_1.abstractmethod
@@ -125,6 +205,46 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RelaunchExperiment(
+        self,
+        request: _experiment_pb2.RelaunchExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.RelaunchExperimentResponse, _abc.Awaitable[_experiment_pb2.RelaunchExperimentResponse]]:
+        """RelaunchExperiment plans an experiment whose latest process ended into a new process, with paths of its own and the
+        application, deployment and host as they are now. Fails as LaunchExperiment does, with FAILED_PRECONDITION
+        (WRONG_STATE) where a process has not ended or there was none.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelExperiment(
+        self,
+        request: _experiment_pb2.CancelExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.CancelExperimentResponse, _abc.Awaitable[_experiment_pb2.CancelExperimentResponse]]:
+        """CancelExperiment asks for the end of the latest process, with its jobs. The experiment is CANCELING until that is
+        confirmed, and COMPLETED where the job won the race. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and
+        FAILED_PRECONDITION (WRONG_STATE) where it has ended or was never launched.
+        """
+
+    @_abc_1.abstractmethod
+    def PauseExperiment(
+        self,
+        request: _experiment_pb2.PauseExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.PauseExperimentResponse, _abc.Awaitable[_experiment_pb2.PauseExperimentResponse]]:
+        """PauseExperiment asks that nothing new begins: tasks and jobs under way end, the next ones wait. Repeats change nothing.
+        Fails as CancelExperiment does, also while it is CANCELING.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeExperiment(
+        self,
+        request: _experiment_pb2.ResumeExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.ResumeExperimentResponse, _abc.Awaitable[_experiment_pb2.ResumeExperimentResponse]]:
+        """ResumeExperiment lets a paused process go on. Repeats change nothing. Fails as PauseExperiment does."""
+
+    @_abc_1.abstractmethod
     def GetExperiment(
         self,
         request: _experiment_pb2.GetExperimentRequest,
@@ -138,7 +258,7 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiment_pb2.ListExperimentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_pb2.ListExperimentsResponse, _abc.Awaitable[_experiment_pb2.ListExperimentsResponse]]:
-        """ListExperiments pages through experiments, the newest first."""
+        """ListExperiments pages through the experiments the caller may read, the newest first."""
 
     @_abc_1.abstractmethod
     def WatchExperiment(

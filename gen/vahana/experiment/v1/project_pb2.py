@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from vahana.experiment.v1 import sharing_pb2 as vahana_dot_experiment_dot_v1_dot_sharing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vahana/experiment/v1/project.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n\x07Project\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\r\n\x05owner\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x14\x43reateProjectRequest\x12\x36\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.ProjectB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"G\n\x15\x43reateProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"6\n\x11GetProjectRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"D\n\x12GetProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"Z\n\x13ListProjectsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"`\n\x14ListProjectsResponse\x12/\n\x08projects\x18\x01 \x03(\x0b\x32\x1d.vahana.experiment.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc2\x02\n\x0eProjectService\x12h\n\rCreateProject\x12*.vahana.experiment.v1.CreateProjectRequest\x1a+.vahana.experiment.v1.CreateProjectResponse\x12_\n\nGetProject\x12\'.vahana.experiment.v1.GetProjectRequest\x1a(.vahana.experiment.v1.GetProjectResponse\x12\x65\n\x0cListProjects\x12).vahana.experiment.v1.ListProjectsRequest\x1a*.vahana.experiment.v1.ListProjectsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vahana/experiment/v1/project.proto\x12\x14vahana.experiment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"vahana/experiment/v1/sharing.proto\"\xf4\x01\n\x07Project\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\r\n\x05owner\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x34\n\npermission\x18\x06 \x01(\x0e\x32 .vahana.experiment.v1.Permission\"u\n\x14\x43reateProjectRequest\x12\x36\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.ProjectB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"G\n\x15\x43reateProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"6\n\x11GetProjectRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"D\n\x12GetProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project\"Z\n\x13ListProjectsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"`\n\x14ListProjectsResponse\x12/\n\x08projects\x18\x01 \x03(\x0b\x32\x1d.vahana.experiment.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd1\x01\n\x14UpdateProjectRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12 \n\x05owner\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\x12\x37\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x05 \x01(\x04\"G\n\x15UpdateProjectResponse\x12.\n\x07project\x18\x01 \x01(\x0b\x32\x1d.vahana.experiment.v1.Project2\xb6\x03\n\x0eProjectService\x12h\n\rCreateProject\x12*.vahana.experiment.v1.CreateProjectRequest\x1a+.vahana.experiment.v1.CreateProjectResponse\x12\x64\n\nGetProject\x12\'.vahana.experiment.v1.GetProjectRequest\x1a(.vahana.experiment.v1.GetProjectResponse\"\x03\x90\x02\x01\x12j\n\x0cListProjects\x12).vahana.experiment.v1.ListProjectsRequest\x1a*.vahana.experiment.v1.ListProjectsResponse\"\x03\x90\x02\x01\x12h\n\rUpdateProject\x12*.vahana.experiment.v1.UpdateProjectRequest\x1a+.vahana.experiment.v1.UpdateProjectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,20 +49,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\017r\r\030\350\0072\010^[!-~]*$'
-  _globals['_PROJECT']._serialized_start=123
-  _globals['_PROJECT']._serialized_end=295
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=297
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=414
-  _globals['_CREATEPROJECTRESPONSE']._serialized_start=416
-  _globals['_CREATEPROJECTRESPONSE']._serialized_end=487
-  _globals['_GETPROJECTREQUEST']._serialized_start=489
-  _globals['_GETPROJECTREQUEST']._serialized_end=543
-  _globals['_GETPROJECTRESPONSE']._serialized_start=545
-  _globals['_GETPROJECTRESPONSE']._serialized_end=613
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=615
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=705
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=707
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=803
-  _globals['_PROJECTSERVICE']._serialized_start=806
-  _globals['_PROJECTSERVICE']._serialized_end=1128
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['description']._serialized_options = b'\272H\021r\017\030\350\0072\n^[^\\x00]*$'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['owner']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['owner']._serialized_options = b'\272H\016r\014\030?2\010^[!-~]*$'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PROJECTSERVICE'].methods_by_name['GetProject']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['GetProject']._serialized_options = b'\220\002\001'
+  _globals['_PROJECTSERVICE'].methods_by_name['ListProjects']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['ListProjects']._serialized_options = b'\220\002\001'
+  _globals['_PROJECT']._serialized_start=193
+  _globals['_PROJECT']._serialized_end=437
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=439
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=556
+  _globals['_CREATEPROJECTRESPONSE']._serialized_start=558
+  _globals['_CREATEPROJECTRESPONSE']._serialized_end=629
+  _globals['_GETPROJECTREQUEST']._serialized_start=631
+  _globals['_GETPROJECTREQUEST']._serialized_end=685
+  _globals['_GETPROJECTRESPONSE']._serialized_start=687
+  _globals['_GETPROJECTRESPONSE']._serialized_end=755
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=757
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=847
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=849
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=945
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=948
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1157
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1159
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1230
+  _globals['_PROJECTSERVICE']._serialized_start=1233
+  _globals['_PROJECTSERVICE']._serialized_end=1671
 # @@protoc_insertion_point(module_scope)

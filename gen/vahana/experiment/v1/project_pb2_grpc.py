@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class ProjectServiceStub:
-    """ProjectService keeps the folders users put their experiments in.
+    """ProjectService keeps the folders users put their experiments in. What is shared of a project is shared of every
+    experiment in it. Whoever may not READ a project is told NOT_FOUND (NOT_FOUND) by every call, also where the name is
+    taken by it, but by CreateProject.
     """
 
     def __init__(self, channel):
@@ -50,10 +52,17 @@ class ProjectServiceStub:
                 request_serializer=vahana_dot_experiment_dot_v1_dot_project__pb2.ListProjectsRequest.SerializeToString,
                 response_deserializer=vahana_dot_experiment_dot_v1_dot_project__pb2.ListProjectsResponse.FromString,
                 _registered_method=True)
+        self.UpdateProject = channel.unary_unary(
+                '/vahana.experiment.v1.ProjectService/UpdateProject',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_project__pb2.UpdateProjectRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_project__pb2.UpdateProjectResponse.FromString,
+                _registered_method=True)
 
 
 class ProjectServiceServicer:
-    """ProjectService keeps the folders users put their experiments in.
+    """ProjectService keeps the folders users put their experiments in. What is shared of a project is shared of every
+    experiment in it. Whoever may not READ a project is told NOT_FOUND (NOT_FOUND) by every call, also where the name is
+    taken by it, but by CreateProject.
     """
 
     def CreateProject(self, request, context):
@@ -71,7 +80,16 @@ class ProjectServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListProjects(self, request, context):
-        """ListProjects pages through the projects, by name.
+        """ListProjects pages through the projects the caller may read, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProject(self, request, context):
+        """UpdateProject changes what the mask names: "description", "owner". Fails with NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED): the description needs WRITE,
+        the owner is changed by the owner or an administrator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +113,11 @@ def add_ProjectServiceServicer_to_server(servicer, server):
                     request_deserializer=vahana_dot_experiment_dot_v1_dot_project__pb2.ListProjectsRequest.FromString,
                     response_serializer=vahana_dot_experiment_dot_v1_dot_project__pb2.ListProjectsResponse.SerializeToString,
             ),
+            'UpdateProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProject,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_project__pb2.UpdateProjectRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_project__pb2.UpdateProjectResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'vahana.experiment.v1.ProjectService', rpc_method_handlers)
@@ -104,7 +127,9 @@ def add_ProjectServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProjectService:
-    """ProjectService keeps the folders users put their experiments in.
+    """ProjectService keeps the folders users put their experiments in. What is shared of a project is shared of every
+    experiment in it. Whoever may not READ a project is told NOT_FOUND (NOT_FOUND) by every call, also where the name is
+    taken by it, but by CreateProject.
     """
 
     @staticmethod
@@ -178,6 +203,33 @@ class ProjectService:
             '/vahana.experiment.v1.ProjectService/ListProjects',
             vahana_dot_experiment_dot_v1_dot_project__pb2.ListProjectsRequest.SerializeToString,
             vahana_dot_experiment_dot_v1_dot_project__pb2.ListProjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ProjectService/UpdateProject',
+            vahana_dot_experiment_dot_v1_dot_project__pb2.UpdateProjectRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_project__pb2.UpdateProjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ProjectServiceStub:
-    """ProjectService keeps the folders users put their experiments in."""
+    """ProjectService keeps the folders users put their experiments in. What is shared of a project is shared of every
+    experiment in it. Whoever may not READ a project is told NOT_FOUND (NOT_FOUND) by every call, also where the name is
+    taken by it, but by CreateProject.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,11 +41,19 @@ class ProjectServiceStub:
     GetProject: _grpc.UnaryUnaryMultiCallable[_project_pb2.GetProjectRequest, _project_pb2.GetProjectResponse]
     """GetProject returns one project. Fails with NOT_FOUND (NOT_FOUND)."""
     ListProjects: _grpc.UnaryUnaryMultiCallable[_project_pb2.ListProjectsRequest, _project_pb2.ListProjectsResponse]
-    """ListProjects pages through the projects, by name."""
+    """ListProjects pages through the projects the caller may read, by name."""
+    UpdateProject: _grpc.UnaryUnaryMultiCallable[_project_pb2.UpdateProjectRequest, _project_pb2.UpdateProjectResponse]
+    """UpdateProject changes what the mask names: "description", "owner". Fails with NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED): the description needs WRITE,
+    the owner is changed by the owner or an administrator.
+    """
 
 @_typing.type_check_only
 class ProjectServiceAsyncStub(ProjectServiceStub):
-    """ProjectService keeps the folders users put their experiments in."""
+    """ProjectService keeps the folders users put their experiments in. What is shared of a project is shared of every
+    experiment in it. Whoever may not READ a project is told NOT_FOUND (NOT_FOUND) by every call, also where the name is
+    taken by it, but by CreateProject.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateProject: _aio.UnaryUnaryMultiCallable[_project_pb2.CreateProjectRequest, _project_pb2.CreateProjectResponse]  # type: ignore[assignment]
@@ -50,10 +61,18 @@ class ProjectServiceAsyncStub(ProjectServiceStub):
     GetProject: _aio.UnaryUnaryMultiCallable[_project_pb2.GetProjectRequest, _project_pb2.GetProjectResponse]  # type: ignore[assignment]
     """GetProject returns one project. Fails with NOT_FOUND (NOT_FOUND)."""
     ListProjects: _aio.UnaryUnaryMultiCallable[_project_pb2.ListProjectsRequest, _project_pb2.ListProjectsResponse]  # type: ignore[assignment]
-    """ListProjects pages through the projects, by name."""
+    """ListProjects pages through the projects the caller may read, by name."""
+    UpdateProject: _aio.UnaryUnaryMultiCallable[_project_pb2.UpdateProjectRequest, _project_pb2.UpdateProjectResponse]  # type: ignore[assignment]
+    """UpdateProject changes what the mask names: "description", "owner". Fails with NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED): the description needs WRITE,
+    the owner is changed by the owner or an administrator.
+    """
 
 class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
-    """ProjectService keeps the folders users put their experiments in."""
+    """ProjectService keeps the folders users put their experiments in. What is shared of a project is shared of every
+    experiment in it. Whoever may not READ a project is told NOT_FOUND (NOT_FOUND) by every call, also where the name is
+    taken by it, but by CreateProject.
+    """
 
     @_abc_1.abstractmethod
     def CreateProject(
@@ -77,6 +96,17 @@ class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _project_pb2.ListProjectsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_project_pb2.ListProjectsResponse, _abc.Awaitable[_project_pb2.ListProjectsResponse]]:
-        """ListProjects pages through the projects, by name."""
+        """ListProjects pages through the projects the caller may read, by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateProject(
+        self,
+        request: _project_pb2.UpdateProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_project_pb2.UpdateProjectResponse, _abc.Awaitable[_project_pb2.UpdateProjectResponse]]:
+        """UpdateProject changes what the mask names: "description", "owner". Fails with NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED): the description needs WRITE,
+        the owner is changed by the owner or an administrator.
+        """
 
 def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

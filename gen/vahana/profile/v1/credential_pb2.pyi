@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _CredentialAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CredentialActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CredentialAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CREDENTIAL_ACTION_UNSPECIFIED: _CredentialAction.ValueType  # 0
+    """Not set."""
+    CREDENTIAL_ACTION_GENERATED: _CredentialAction.ValueType  # 1
+    """The pair was made here."""
+    CREDENTIAL_ACTION_IMPORTED: _CredentialAction.ValueType  # 2
+    """The private key came from a user."""
+    CREDENTIAL_ACTION_SIGNED: _CredentialAction.ValueType  # 3
+    """A login was signed."""
+    CREDENTIAL_ACTION_DELETED: _CredentialAction.ValueType  # 4
+    """The key was destroyed."""
+
+class CredentialAction(_CredentialAction, metaclass=_CredentialActionEnumTypeWrapper):
+    """CredentialAction is what was done with a key."""
+
+CREDENTIAL_ACTION_UNSPECIFIED: CredentialAction.ValueType  # 0
+"""Not set."""
+CREDENTIAL_ACTION_GENERATED: CredentialAction.ValueType  # 1
+"""The pair was made here."""
+CREDENTIAL_ACTION_IMPORTED: CredentialAction.ValueType  # 2
+"""The private key came from a user."""
+CREDENTIAL_ACTION_SIGNED: CredentialAction.ValueType  # 3
+"""A login was signed."""
+CREDENTIAL_ACTION_DELETED: CredentialAction.ValueType  # 4
+"""The key was destroyed."""
+Global___CredentialAction: _TypeAlias = CredentialAction  # noqa: Y015
 
 @_typing.final
 class Credential(_message.Message):
@@ -68,6 +101,54 @@ class Credential(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Credential: _TypeAlias = Credential  # noqa: Y015
+
+@_typing.final
+class CredentialUse(_message.Message):
+    """CredentialUse is one line of the audit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """The key."""
+    action: Global___CredentialAction.ValueType
+    """What was done."""
+    caller: _builtins.str
+    """Who did it: a user, or the service that asked for a signature."""
+    process_id: _builtins.str
+    """For SIGNED: the process on whose behalf; may be empty."""
+    host: _builtins.str
+    """For SIGNED: the host logged in to."""
+    login: _builtins.str
+    """For SIGNED: the login."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        action: Global___CredentialAction.ValueType = ...,
+        caller: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+        host: _builtins.str = ...,
+        login: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "caller", b"caller", "credential_id", b"credential_id", "host", b"host", "login", b"login", "process_id", b"process_id", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CredentialUse: _TypeAlias = CredentialUse  # noqa: Y015
 
 @_typing.final
 class CreateCredentialRequest(_message.Message):
@@ -332,3 +413,100 @@ class GetPublicKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPublicKeyResponse: _TypeAlias = GetPublicKeyResponse  # noqa: Y015
+
+@_typing.final
+class DeleteCredentialRequest(_message.Message):
+    """DeleteCredentialRequest names a credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    credential: _builtins.str
+    """Its id or its name."""
+    def __init__(
+        self,
+        *,
+        credential: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCredentialRequest: _TypeAlias = DeleteCredentialRequest  # noqa: Y015
+
+@_typing.final
+class DeleteCredentialResponse(_message.Message):
+    """DeleteCredentialResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCredentialResponse: _TypeAlias = DeleteCredentialResponse  # noqa: Y015
+
+@_typing.final
+class ListCredentialUsesRequest(_message.Message):
+    """ListCredentialUsesRequest asks for a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """Only of this credential, by id; empty for all."""
+    page_size: _builtins.int
+    """Most rows in the page; 0 means 50, at most 1000."""
+    page_token: _builtins.str
+    """From the last page's next_page_token."""
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCredentialUsesRequest: _TypeAlias = ListCredentialUsesRequest  # noqa: Y015
+
+@_typing.final
+class ListCredentialUsesResponse(_message.Message):
+    """ListCredentialUsesResponse is a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CredentialUse]:
+        """The uses."""
+
+    def __init__(
+        self,
+        *,
+        uses: _abc.Iterable[Global___CredentialUse] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "uses", b"uses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCredentialUsesResponse: _TypeAlias = ListCredentialUsesResponse  # noqa: Y015

@@ -50,6 +50,16 @@ class CredentialServiceStub:
                 request_serializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialsRequest.SerializeToString,
                 response_deserializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialsResponse.FromString,
                 _registered_method=True)
+        self.DeleteCredential = channel.unary_unary(
+                '/vahana.profile.v1.CredentialService/DeleteCredential',
+                request_serializer=vahana_dot_profile_dot_v1_dot_credential__pb2.DeleteCredentialRequest.SerializeToString,
+                response_deserializer=vahana_dot_profile_dot_v1_dot_credential__pb2.DeleteCredentialResponse.FromString,
+                _registered_method=True)
+        self.ListCredentialUses = channel.unary_unary(
+                '/vahana.profile.v1.CredentialService/ListCredentialUses',
+                request_serializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialUsesRequest.SerializeToString,
+                response_deserializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialUsesResponse.FromString,
+                _registered_method=True)
 
 
 class CredentialServiceServicer:
@@ -79,6 +89,22 @@ class CredentialServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteCredential(self, request, context):
+        """DeleteCredential destroys a key for good; hosts that log in with it can't any more. Its owner and the tenant's
+        administrators may. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCredentialUses(self, request, context):
+        """ListCredentialUses pages through what was ever done with the tenant's keys, the latest first; also with those deleted
+        since. Administrators see all, others the uses of their own keys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CredentialServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +122,16 @@ def add_CredentialServiceServicer_to_server(servicer, server):
                     servicer.ListCredentials,
                     request_deserializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialsRequest.FromString,
                     response_serializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialsResponse.SerializeToString,
+            ),
+            'DeleteCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCredential,
+                    request_deserializer=vahana_dot_profile_dot_v1_dot_credential__pb2.DeleteCredentialRequest.FromString,
+                    response_serializer=vahana_dot_profile_dot_v1_dot_credential__pb2.DeleteCredentialResponse.SerializeToString,
+            ),
+            'ListCredentialUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCredentialUses,
+                    request_deserializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialUsesRequest.FromString,
+                    response_serializer=vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialUsesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +216,60 @@ class CredentialService:
             '/vahana.profile.v1.CredentialService/ListCredentials',
             vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialsRequest.SerializeToString,
             vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.profile.v1.CredentialService/DeleteCredential',
+            vahana_dot_profile_dot_v1_dot_credential__pb2.DeleteCredentialRequest.SerializeToString,
+            vahana_dot_profile_dot_v1_dot_credential__pb2.DeleteCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCredentialUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.profile.v1.CredentialService/ListCredentialUses',
+            vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialUsesRequest.SerializeToString,
+            vahana_dot_profile_dot_v1_dot_credential__pb2.ListCredentialUsesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,14 @@ class CredentialServiceStub:
     """GetCredential returns the public half. Fails with NOT_FOUND (NOT_FOUND)."""
     ListCredentials: _grpc.UnaryUnaryMultiCallable[_credential_pb2.ListCredentialsRequest, _credential_pb2.ListCredentialsResponse]
     """ListCredentials pages through the public halves, by id."""
+    DeleteCredential: _grpc.UnaryUnaryMultiCallable[_credential_pb2.DeleteCredentialRequest, _credential_pb2.DeleteCredentialResponse]
+    """DeleteCredential destroys a key for good; hosts that log in with it can't any more. Its owner and the tenant's
+    administrators may. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    ListCredentialUses: _grpc.UnaryUnaryMultiCallable[_credential_pb2.ListCredentialUsesRequest, _credential_pb2.ListCredentialUsesResponse]
+    """ListCredentialUses pages through what was ever done with the tenant's keys, the latest first; also with those deleted
+    since. Administrators see all, others the uses of their own keys.
+    """
 
 @_typing.type_check_only
 class CredentialServiceAsyncStub(CredentialServiceStub):
@@ -57,6 +65,14 @@ class CredentialServiceAsyncStub(CredentialServiceStub):
     """GetCredential returns the public half. Fails with NOT_FOUND (NOT_FOUND)."""
     ListCredentials: _aio.UnaryUnaryMultiCallable[_credential_pb2.ListCredentialsRequest, _credential_pb2.ListCredentialsResponse]  # type: ignore[assignment]
     """ListCredentials pages through the public halves, by id."""
+    DeleteCredential: _aio.UnaryUnaryMultiCallable[_credential_pb2.DeleteCredentialRequest, _credential_pb2.DeleteCredentialResponse]  # type: ignore[assignment]
+    """DeleteCredential destroys a key for good; hosts that log in with it can't any more. Its owner and the tenant's
+    administrators may. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    ListCredentialUses: _aio.UnaryUnaryMultiCallable[_credential_pb2.ListCredentialUsesRequest, _credential_pb2.ListCredentialUsesResponse]  # type: ignore[assignment]
+    """ListCredentialUses pages through what was ever done with the tenant's keys, the latest first; also with those deleted
+    since. Administrators see all, others the uses of their own keys.
+    """
 
 class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
     """CredentialService is the credential store. It is write-only: no call ever returns a private key."""
@@ -87,6 +103,26 @@ class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_credential_pb2.ListCredentialsResponse, _abc.Awaitable[_credential_pb2.ListCredentialsResponse]]:
         """ListCredentials pages through the public halves, by id."""
+
+    @_abc_1.abstractmethod
+    def DeleteCredential(
+        self,
+        request: _credential_pb2.DeleteCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credential_pb2.DeleteCredentialResponse, _abc.Awaitable[_credential_pb2.DeleteCredentialResponse]]:
+        """DeleteCredential destroys a key for good; hosts that log in with it can't any more. Its owner and the tenant's
+        administrators may. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+
+    @_abc_1.abstractmethod
+    def ListCredentialUses(
+        self,
+        request: _credential_pb2.ListCredentialUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credential_pb2.ListCredentialUsesResponse, _abc.Awaitable[_credential_pb2.ListCredentialUsesResponse]]:
+        """ListCredentialUses pages through what was ever done with the tenant's keys, the latest first; also with those deleted
+        since. Administrators see all, others the uses of their own keys.
+        """
 
 def add_CredentialServiceServicer_to_server(servicer: CredentialServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

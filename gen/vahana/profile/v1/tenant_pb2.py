@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evahana/profile/v1/tenant.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\x13\x43reateTenantRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12%\n\nrequest_id\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"A\n\x14\x43reateTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"3\n\x10GetTenantRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\">\n\x11GetTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"O\n\x12ListTenantsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x13ListTenantsResponse\x12*\n\x07tenants\x18\x01 \x03(\x0b\x32\x19.vahana.profile.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa6\x02\n\rTenantService\x12_\n\x0c\x43reateTenant\x12&.vahana.profile.v1.CreateTenantRequest\x1a\'.vahana.profile.v1.CreateTenantResponse\x12V\n\tGetTenant\x12#.vahana.profile.v1.GetTenantRequest\x1a$.vahana.profile.v1.GetTenantResponse\x12\\\n\x0bListTenants\x12%.vahana.profile.v1.ListTenantsRequest\x1a&.vahana.profile.v1.ListTenantsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evahana/profile/v1/tenant.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12\x10\n\x08revision\x18\x05 \x01(\x04\"\xda\x01\n\x13\x43reateTenantRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,62}$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12\x43\n\radministrator\x18\x04 \x01(\tB,\xbaH)r\'2%^([A-Za-z0-9][A-Za-z0-9._@-]{0,62})?$\x12%\n\nrequest_id\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"A\n\x14\x43reateTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"3\n\x10GetTenantRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\">\n\x11GetTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant\"O\n\x12ListTenantsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x13ListTenantsResponse\x12*\n\x07tenants\x18\x01 \x03(\x0b\x32\x19.vahana.profile.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbf\x01\n\x13UpdateTenantRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x12\x37\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x05 \x01(\x04\"A\n\x14UpdateTenantResponse\x12)\n\x06tenant\x18\x01 \x01(\x0b\x32\x19.vahana.profile.v1.Tenant2\x91\x03\n\rTenantService\x12_\n\x0c\x43reateTenant\x12&.vahana.profile.v1.CreateTenantRequest\x1a\'.vahana.profile.v1.CreateTenantResponse\x12[\n\tGetTenant\x12#.vahana.profile.v1.GetTenantRequest\x1a$.vahana.profile.v1.GetTenantResponse\"\x03\x90\x02\x01\x12\x61\n\x0bListTenants\x12%.vahana.profile.v1.ListTenantsRequest\x1a&.vahana.profile.v1.ListTenantsResponse\"\x03\x90\x02\x01\x12_\n\x0cUpdateTenant\x12&.vahana.profile.v1.UpdateTenantRequest\x1a\'.vahana.profile.v1.UpdateTenantResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{0,62}$'
   _globals['_CREATETENANTREQUEST'].fields_by_name['display_name']._loaded_options = None
   _globals['_CREATETENANTREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
+  _globals['_CREATETENANTREQUEST'].fields_by_name['administrator']._loaded_options = None
+  _globals['_CREATETENANTREQUEST'].fields_by_name['administrator']._serialized_options = b'\272H)r\'2%^([A-Za-z0-9][A-Za-z0-9._@-]{0,62})?$'
   _globals['_CREATETENANTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATETENANTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
   _globals['_GETTENANTREQUEST'].fields_by_name['name']._loaded_options = None
@@ -45,20 +48,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTTENANTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_TENANT']._serialized_start=115
-  _globals['_TENANT']._serialized_end=208
-  _globals['_CREATETENANTREQUEST']._serialized_start=211
-  _globals['_CREATETENANTREQUEST']._serialized_end=360
-  _globals['_CREATETENANTRESPONSE']._serialized_start=362
-  _globals['_CREATETENANTRESPONSE']._serialized_end=427
-  _globals['_GETTENANTREQUEST']._serialized_start=429
-  _globals['_GETTENANTREQUEST']._serialized_end=480
-  _globals['_GETTENANTRESPONSE']._serialized_start=482
-  _globals['_GETTENANTRESPONSE']._serialized_end=544
-  _globals['_LISTTENANTSREQUEST']._serialized_start=546
-  _globals['_LISTTENANTSREQUEST']._serialized_end=625
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=627
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=717
-  _globals['_TENANTSERVICE']._serialized_start=720
-  _globals['_TENANTSERVICE']._serialized_end=1014
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\016r\014\030?2\010^[!-~]*$'
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['display_name']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_TENANTSERVICE'].methods_by_name['GetTenant']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['GetTenant']._serialized_options = b'\220\002\001'
+  _globals['_TENANTSERVICE'].methods_by_name['ListTenants']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['ListTenants']._serialized_options = b'\220\002\001'
+  _globals['_TENANT']._serialized_start=150
+  _globals['_TENANT']._serialized_end=279
+  _globals['_CREATETENANTREQUEST']._serialized_start=282
+  _globals['_CREATETENANTREQUEST']._serialized_end=500
+  _globals['_CREATETENANTRESPONSE']._serialized_start=502
+  _globals['_CREATETENANTRESPONSE']._serialized_end=567
+  _globals['_GETTENANTREQUEST']._serialized_start=569
+  _globals['_GETTENANTREQUEST']._serialized_end=620
+  _globals['_GETTENANTRESPONSE']._serialized_start=622
+  _globals['_GETTENANTRESPONSE']._serialized_end=684
+  _globals['_LISTTENANTSREQUEST']._serialized_start=686
+  _globals['_LISTTENANTSREQUEST']._serialized_end=765
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=767
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=857
+  _globals['_UPDATETENANTREQUEST']._serialized_start=860
+  _globals['_UPDATETENANTREQUEST']._serialized_end=1051
+  _globals['_UPDATETENANTRESPONSE']._serialized_start=1053
+  _globals['_UPDATETENANTRESPONSE']._serialized_end=1118
+  _globals['_TENANTSERVICE']._serialized_start=1121
+  _globals['_TENANTSERVICE']._serialized_end=1522
 # @@protoc_insertion_point(module_scope)

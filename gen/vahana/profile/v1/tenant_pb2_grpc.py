@@ -50,6 +50,11 @@ class TenantServiceStub:
                 request_serializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.ListTenantsRequest.SerializeToString,
                 response_deserializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.ListTenantsResponse.FromString,
                 _registered_method=True)
+        self.UpdateTenant = channel.unary_unary(
+                '/vahana.profile.v1.TenantService/UpdateTenant',
+                request_serializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.UpdateTenantRequest.SerializeToString,
+                response_deserializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.UpdateTenantResponse.FromString,
+                _registered_method=True)
 
 
 class TenantServiceServicer:
@@ -78,6 +83,15 @@ class TenantServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateTenant(self, request, context):
+        """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
+        which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TenantServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +109,11 @@ def add_TenantServiceServicer_to_server(servicer, server):
                     servicer.ListTenants,
                     request_deserializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.ListTenantsRequest.FromString,
                     response_serializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.ListTenantsResponse.SerializeToString,
+            ),
+            'UpdateTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTenant,
+                    request_deserializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.UpdateTenantRequest.FromString,
+                    response_serializer=vahana_dot_profile_dot_v1_dot_tenant__pb2.UpdateTenantResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +198,33 @@ class TenantService:
             '/vahana.profile.v1.TenantService/ListTenants',
             vahana_dot_profile_dot_v1_dot_tenant__pb2.ListTenantsRequest.SerializeToString,
             vahana_dot_profile_dot_v1_dot_tenant__pb2.ListTenantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.profile.v1.TenantService/UpdateTenant',
+            vahana_dot_profile_dot_v1_dot_tenant__pb2.UpdateTenantRequest.SerializeToString,
+            vahana_dot_profile_dot_v1_dot_tenant__pb2.UpdateTenantResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,11 @@ class TenantServiceStub:
     """GetTenant returns the caller's tenant; an operator may name any. Fails with NOT_FOUND (NOT_FOUND)."""
     ListTenants: _grpc.UnaryUnaryMultiCallable[_tenant_pb2.ListTenantsRequest, _tenant_pb2.ListTenantsResponse]
     """ListTenants pages through the tenants the caller may see, by name."""
+    UpdateTenant: _grpc.UnaryUnaryMultiCallable[_tenant_pb2.UpdateTenantRequest, _tenant_pb2.UpdateTenantResponse]
+    """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
+    which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
 @_typing.type_check_only
 class TenantServiceAsyncStub(TenantServiceStub):
@@ -55,6 +60,11 @@ class TenantServiceAsyncStub(TenantServiceStub):
     """GetTenant returns the caller's tenant; an operator may name any. Fails with NOT_FOUND (NOT_FOUND)."""
     ListTenants: _aio.UnaryUnaryMultiCallable[_tenant_pb2.ListTenantsRequest, _tenant_pb2.ListTenantsResponse]  # type: ignore[assignment]
     """ListTenants pages through the tenants the caller may see, by name."""
+    UpdateTenant: _aio.UnaryUnaryMultiCallable[_tenant_pb2.UpdateTenantRequest, _tenant_pb2.UpdateTenantResponse]  # type: ignore[assignment]
+    """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
+    which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
 class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
     """TenantService keeps the tenants: the science gateways that share this mesh. Only an operator may create one."""
@@ -84,5 +94,16 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tenant_pb2.ListTenantsResponse, _abc.Awaitable[_tenant_pb2.ListTenantsResponse]]:
         """ListTenants pages through the tenants the caller may see, by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateTenant(
+        self,
+        request: _tenant_pb2.UpdateTenantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tenant_pb2.UpdateTenantResponse, _abc.Awaitable[_tenant_pb2.UpdateTenantResponse]]:
+        """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
+        which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
 
 def add_TenantServiceServicer_to_server(servicer: TenantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from vahana.profile.v1 import identity_pb2 as vahana_dot_profile_dot_v1_dot_identity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvahana/profile/v1/user.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xba\x01\n\x11\x43reateUserRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x02`\x01\xd8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\";\n\x12\x43reateUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"1\n\x0eGetUserRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\"8\n\x0fGetUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"M\n\x10ListUsersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.vahana.profile.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x92\x02\n\x0bUserService\x12Y\n\nCreateUser\x12$.vahana.profile.v1.CreateUserRequest\x1a%.vahana.profile.v1.CreateUserResponse\x12P\n\x07GetUser\x12!.vahana.profile.v1.GetUserRequest\x1a\".vahana.profile.v1.GetUserResponse\x12V\n\tListUsers\x12#.vahana.profile.v1.ListUsersRequest\x1a$.vahana.profile.v1.ListUsersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvahana/profile/v1/user.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a vahana/profile/v1/identity.proto\"\xb6\x01\n\x04User\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05roles\x18\x05 \x03(\x0e\x32\x17.vahana.profile.v1.Role\x12\x10\n\x08\x64isabled\x18\x06 \x01(\x08\x12\x10\n\x08revision\x18\x07 \x01(\x04\"\xf5\x01\n\x11\x43reateUserRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x02`\x01\xd8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12\x39\n\x05roles\x18\x05 \x03(\x0e\x32\x17.vahana.profile.v1.RoleB\x11\xbaH\x0e\x92\x01\x0b\x10\n\"\x07\x82\x01\x04\x10\x01 \x00\";\n\x12\x43reateUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"1\n\x0eGetUserRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\"8\n\x0fGetUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User\"M\n\x10ListUsersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"T\n\x11ListUsersResponse\x12&\n\x05users\x18\x01 \x03(\x0b\x32\x17.vahana.profile.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x93\x02\n\x11UpdateUserRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\x12*\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x01\x32\n^[^\\x00]*$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x02`\x01\xd8\x01\x01\x12\x39\n\x05roles\x18\x04 \x03(\x0e\x32\x17.vahana.profile.v1.RoleB\x11\xbaH\x0e\x92\x01\x0b\x10\n\"\x07\x82\x01\x04\x10\x01 \x00\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\x12\x37\n\x0bupdate_mask\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x07 \x01(\x04\";\n\x12UpdateUserResponse\x12%\n\x04user\x18\x01 \x01(\x0b\x32\x17.vahana.profile.v1.User2\xf7\x02\n\x0bUserService\x12Y\n\nCreateUser\x12$.vahana.profile.v1.CreateUserRequest\x1a%.vahana.profile.v1.CreateUserResponse\x12U\n\x07GetUser\x12!.vahana.profile.v1.GetUserRequest\x1a\".vahana.profile.v1.GetUserResponse\"\x03\x90\x02\x01\x12[\n\tListUsers\x12#.vahana.profile.v1.ListUsersRequest\x1a$.vahana.profile.v1.ListUsersResponse\"\x03\x90\x02\x01\x12Y\n\nUpdateUser\x12$.vahana.profile.v1.UpdateUserRequest\x1a%.vahana.profile.v1.UpdateUserResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,26 +43,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\002`\001\330\001\001'
   _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\016r\014\030d2\010^[!-~]*$'
+  _globals['_CREATEUSERREQUEST'].fields_by_name['roles']._loaded_options = None
+  _globals['_CREATEUSERREQUEST'].fields_by_name['roles']._serialized_options = b'\272H\016\222\001\013\020\n\"\007\202\001\004\020\001 \000'
   _globals['_GETUSERREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETUSERREQUEST'].fields_by_name['name']._serialized_options = b'\272H\016r\014\030?2\010^[!-~]*$'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_USER']._serialized_start=113
-  _globals['_USER']._serialized_end=219
-  _globals['_CREATEUSERREQUEST']._serialized_start=222
-  _globals['_CREATEUSERREQUEST']._serialized_end=408
-  _globals['_CREATEUSERRESPONSE']._serialized_start=410
-  _globals['_CREATEUSERRESPONSE']._serialized_end=469
-  _globals['_GETUSERREQUEST']._serialized_start=471
-  _globals['_GETUSERREQUEST']._serialized_end=520
-  _globals['_GETUSERRESPONSE']._serialized_start=522
-  _globals['_GETUSERRESPONSE']._serialized_end=578
-  _globals['_LISTUSERSREQUEST']._serialized_start=580
-  _globals['_LISTUSERSREQUEST']._serialized_end=657
-  _globals['_LISTUSERSRESPONSE']._serialized_start=659
-  _globals['_LISTUSERSRESPONSE']._serialized_end=743
-  _globals['_USERSERVICE']._serialized_start=746
-  _globals['_USERSERVICE']._serialized_end=1020
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['name']._serialized_options = b'\272H\016r\014\030?2\010^[!-~]*$'
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['display_name']._loaded_options = None
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\021r\017\030\310\0012\n^[^\\x00]*$'
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\002`\001\330\001\001'
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['roles']._loaded_options = None
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['roles']._serialized_options = b'\272H\016\222\001\013\020\n\"\007\202\001\004\020\001 \000'
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_USERSERVICE'].methods_by_name['GetUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['GetUser']._serialized_options = b'\220\002\001'
+  _globals['_USERSERVICE'].methods_by_name['ListUsers']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['ListUsers']._serialized_options = b'\220\002\001'
+  _globals['_USER']._serialized_start=182
+  _globals['_USER']._serialized_end=364
+  _globals['_CREATEUSERREQUEST']._serialized_start=367
+  _globals['_CREATEUSERREQUEST']._serialized_end=612
+  _globals['_CREATEUSERRESPONSE']._serialized_start=614
+  _globals['_CREATEUSERRESPONSE']._serialized_end=673
+  _globals['_GETUSERREQUEST']._serialized_start=675
+  _globals['_GETUSERREQUEST']._serialized_end=724
+  _globals['_GETUSERRESPONSE']._serialized_start=726
+  _globals['_GETUSERRESPONSE']._serialized_end=782
+  _globals['_LISTUSERSREQUEST']._serialized_start=784
+  _globals['_LISTUSERSREQUEST']._serialized_end=861
+  _globals['_LISTUSERSRESPONSE']._serialized_start=863
+  _globals['_LISTUSERSRESPONSE']._serialized_end=947
+  _globals['_UPDATEUSERREQUEST']._serialized_start=950
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1225
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=1227
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=1286
+  _globals['_USERSERVICE']._serialized_start=1289
+  _globals['_USERSERVICE']._serialized_end=1664
 # @@protoc_insertion_point(module_scope)

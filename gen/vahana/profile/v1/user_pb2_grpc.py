@@ -50,6 +50,11 @@ class UserServiceStub:
                 request_serializer=vahana_dot_profile_dot_v1_dot_user__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=vahana_dot_profile_dot_v1_dot_user__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.UpdateUser = channel.unary_unary(
+                '/vahana.profile.v1.UserService/UpdateUser',
+                request_serializer=vahana_dot_profile_dot_v1_dot_user__pb2.UpdateUserRequest.SerializeToString,
+                response_deserializer=vahana_dot_profile_dot_v1_dot_user__pb2.UpdateUserResponse.FromString,
+                _registered_method=True)
 
 
 class UserServiceServicer:
@@ -78,6 +83,17 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateUser(self, request, context):
+        """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
+        "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
+        deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+        INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
+        tenant would be left without an administrator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UserServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +111,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.ListUsers,
                     request_deserializer=vahana_dot_profile_dot_v1_dot_user__pb2.ListUsersRequest.FromString,
                     response_serializer=vahana_dot_profile_dot_v1_dot_user__pb2.ListUsersResponse.SerializeToString,
+            ),
+            'UpdateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateUser,
+                    request_deserializer=vahana_dot_profile_dot_v1_dot_user__pb2.UpdateUserRequest.FromString,
+                    response_serializer=vahana_dot_profile_dot_v1_dot_user__pb2.UpdateUserResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +200,33 @@ class UserService:
             '/vahana.profile.v1.UserService/ListUsers',
             vahana_dot_profile_dot_v1_dot_user__pb2.ListUsersRequest.SerializeToString,
             vahana_dot_profile_dot_v1_dot_user__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.profile.v1.UserService/UpdateUser',
+            vahana_dot_profile_dot_v1_dot_user__pb2.UpdateUserRequest.SerializeToString,
+            vahana_dot_profile_dot_v1_dot_user__pb2.UpdateUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

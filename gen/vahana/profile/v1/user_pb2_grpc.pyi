@@ -41,6 +41,13 @@ class UserServiceStub:
     """GetUser returns one user. Fails with NOT_FOUND (NOT_FOUND)."""
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]
     """ListUsers pages through the users, by name."""
+    UpdateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.UpdateUserRequest, _user_pb2.UpdateUserResponse]
+    """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
+    "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
+    deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+    INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
+    tenant would be left without an administrator.
+    """
 
 @_typing.type_check_only
 class UserServiceAsyncStub(UserServiceStub):
@@ -55,6 +62,13 @@ class UserServiceAsyncStub(UserServiceStub):
     """GetUser returns one user. Fails with NOT_FOUND (NOT_FOUND)."""
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_pb2.ListUsersRequest, _user_pb2.ListUsersResponse]  # type: ignore[assignment]
     """ListUsers pages through the users, by name."""
+    UpdateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.UpdateUserRequest, _user_pb2.UpdateUserResponse]  # type: ignore[assignment]
+    """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
+    "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
+    deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+    INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
+    tenant would be left without an administrator.
+    """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     """UserService keeps the users of the caller's tenant."""
@@ -84,5 +98,18 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ListUsersResponse, _abc.Awaitable[_user_pb2.ListUsersResponse]]:
         """ListUsers pages through the users, by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateUser(
+        self,
+        request: _user_pb2.UpdateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.UpdateUserResponse, _abc.Awaitable[_user_pb2.UpdateUserResponse]]:
+        """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
+        "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
+        deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+        INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
+        tenant would be left without an administrator.
+        """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vahana.event.v1 import task_pb2 as vahana_dot_event_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vahana/registry/v1/application.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1avahana/event/v1/task.proto\"\xde\x01\n\x11\x41pplicationModule\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,62}$\x12;\n\x07version\x18\x02 \x01(\tB*\xbaH\'r%2#^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc4\x02\n\x10\x41pplicationInput\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[A-Za-z][A-Za-z0-9_]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12:\n\x04type\x18\x03 \x01(\x0e\x32\x1c.vahana.registry.v1.DataTypeB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x07 \x08\x12\x10\n\x08required\x18\x04 \x01(\x08\x12$\n\rdefault_value\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NH\x00\x88\x01\x01\x12\x1a\n\x07\x63hoices\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12\x17\n\x0fon_command_line\x18\x07 \x01(\x08\x12\x17\n\x06option\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x10\n\x0e_default_value\"\x89\x02\n\x11\x41pplicationOutput\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[A-Za-z][A-Za-z0-9_]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x38\n\x04type\x18\x03 \x01(\x0e\x32\x1c.vahana.registry.v1.DataTypeB\x0c\xbaH\t\x82\x01\x06\x18\x05\x18\x07\x18\x08\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x18\n\x04\x66ile\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x17\n\x0fon_command_line\x18\x06 \x01(\x08\x12\x17\n\x06option\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x9a\x01\n\x14\x41pplicationInterface\x12?\n\x06inputs\x18\x01 \x03(\x0b\x32$.vahana.registry.v1.ApplicationInputB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x41\n\x07outputs\x18\x02 \x03(\x0b\x32%.vahana.registry.v1.ApplicationOutputB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\xbf\x04\n\x15\x41pplicationDeployment\x12-\n\x10\x63ompute_resource\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x41\n\nexecutable\x18\x02 \x01(\tB-\xbaH*r(\x18\xe8\x07\x32#^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\x12\x1c\n\targuments\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12H\n\x0cmodule_loads\x18\x04 \x03(\tB2\xbaH/\x92\x01,\x10\x64\"(r&2$^[A-Za-z0-9][A-Za-z0-9._+/-]{0,200}$\x12\x44\n\x0b\x65nvironment\x18\x05 \x03(\x0b\x32$.vahana.event.v1.EnvironmentVariableB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12<\n\x10pre_job_commands\x18\x06 \x03(\x0b\x32\x18.vahana.event.v1.CommandB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12=\n\x11post_job_commands\x18\x07 \x03(\x0b\x32\x18.vahana.event.v1.CommandB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x32\n\x0f\x63ommand_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrerun_safe\x18\t \x01(\x08\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0b \x01(\x04\"\xc1\x01\n\x0b\x41pplication\x12\x35\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModule\x12;\n\tinterface\x18\x02 \x01(\x0b\x32(.vahana.registry.v1.ApplicationInterface\x12>\n\x0b\x64\x65ployments\x18\x03 \x03(\x0b\x32).vahana.registry.v1.ApplicationDeployment\"\x86\x01\n\x1e\x43reateApplicationModuleRequest\x12=\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModuleB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"X\n\x1f\x43reateApplicationModuleResponse\x12\x35\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModule\"\xd8\x01\n!CreateApplicationInterfaceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12$\n\x07version\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x43\n\tinterface\x18\x03 \x01(\x0b\x32(.vahana.registry.v1.ApplicationInterfaceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"a\n\"CreateApplicationInterfaceResponse\x12;\n\tinterface\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.ApplicationInterface\"\xdb\x01\n\"CreateApplicationDeploymentRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12$\n\x07version\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x45\n\ndeployment\x18\x03 \x01(\x0b\x32).vahana.registry.v1.ApplicationDeploymentB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"d\n#CreateApplicationDeploymentResponse\x12=\n\ndeployment\x18\x01 \x01(\x0b\x32).vahana.registry.v1.ApplicationDeployment\"^\n\x15GetApplicationRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\"\n\x07version\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\"N\n\x16GetApplicationResponse\x12\x34\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32\x1f.vahana.registry.v1.Application\"T\n\x17ListApplicationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"j\n\x18ListApplicationsResponse\x12\x35\n\x0c\x61pplications\x18\x01 \x03(\x0b\x32\x1f.vahana.registry.v1.Application\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xdb\x01\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x41TA_TYPE_STRING\x10\x01\x12\x15\n\x11\x44\x41TA_TYPE_INTEGER\x10\x02\x12\x13\n\x0f\x44\x41TA_TYPE_FLOAT\x10\x03\x12\x15\n\x11\x44\x41TA_TYPE_BOOLEAN\x10\x04\x12\x11\n\rDATA_TYPE_URI\x10\x05\x12\x1c\n\x18\x44\x41TA_TYPE_URI_COLLECTION\x10\x06\x12\x14\n\x10\x44\x41TA_TYPE_STDOUT\x10\x07\x12\x14\n\x10\x44\x41TA_TYPE_STDERR\x10\x08\x32\x90\x05\n\x12\x41pplicationService\x12\x82\x01\n\x17\x43reateApplicationModule\x12\x32.vahana.registry.v1.CreateApplicationModuleRequest\x1a\x33.vahana.registry.v1.CreateApplicationModuleResponse\x12\x8b\x01\n\x1a\x43reateApplicationInterface\x12\x35.vahana.registry.v1.CreateApplicationInterfaceRequest\x1a\x36.vahana.registry.v1.CreateApplicationInterfaceResponse\x12\x8e\x01\n\x1b\x43reateApplicationDeployment\x12\x36.vahana.registry.v1.CreateApplicationDeploymentRequest\x1a\x37.vahana.registry.v1.CreateApplicationDeploymentResponse\x12g\n\x0eGetApplication\x12).vahana.registry.v1.GetApplicationRequest\x1a*.vahana.registry.v1.GetApplicationResponse\x12m\n\x10ListApplications\x12+.vahana.registry.v1.ListApplicationsRequest\x1a,.vahana.registry.v1.ListApplicationsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vahana/registry/v1/application.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1avahana/event/v1/task.proto\"\x81\x02\n\x11\x41pplicationModule\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,62}$\x12;\n\x07version\x18\x02 \x01(\tB*\xbaH\'r%2#^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07retired\x18\x05 \x01(\x08\x12\x10\n\x08revision\x18\x06 \x01(\x04\"\xc4\x02\n\x10\x41pplicationInput\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[A-Za-z][A-Za-z0-9_]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12:\n\x04type\x18\x03 \x01(\x0e\x32\x1c.vahana.registry.v1.DataTypeB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x07 \x08\x12\x10\n\x08required\x18\x04 \x01(\x08\x12$\n\rdefault_value\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NH\x00\x88\x01\x01\x12\x1a\n\x07\x63hoices\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12\x17\n\x0fon_command_line\x18\x07 \x01(\x08\x12\x17\n\x06option\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x10\n\x0e_default_value\"\x89\x02\n\x11\x41pplicationOutput\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[A-Za-z][A-Za-z0-9_]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x38\n\x04type\x18\x03 \x01(\x0e\x32\x1c.vahana.registry.v1.DataTypeB\x0c\xbaH\t\x82\x01\x06\x18\x05\x18\x07\x18\x08\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x18\n\x04\x66ile\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x17\n\x0fon_command_line\x18\x06 \x01(\x08\x12\x17\n\x06option\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x9a\x01\n\x14\x41pplicationInterface\x12?\n\x06inputs\x18\x01 \x03(\x0b\x32$.vahana.registry.v1.ApplicationInputB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x41\n\x07outputs\x18\x02 \x03(\x0b\x32%.vahana.registry.v1.ApplicationOutputB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\xd2\x05\n\x15\x41pplicationDeployment\x12-\n\x10\x63ompute_resource\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x41\n\nexecutable\x18\x02 \x01(\tB-\xbaH*r(\x18\xe8\x07\x32#^[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\x12\x1c\n\targuments\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12H\n\x0cmodule_loads\x18\x04 \x03(\tB2\xbaH/\x92\x01,\x10\x64\"(r&2$^[A-Za-z0-9][A-Za-z0-9._+/-]{0,200}$\x12\x44\n\x0b\x65nvironment\x18\x05 \x03(\x0b\x32$.vahana.event.v1.EnvironmentVariableB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12<\n\x10pre_job_commands\x18\x06 \x03(\x0b\x32\x18.vahana.event.v1.CommandB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12=\n\x11post_job_commands\x18\x07 \x03(\x0b\x32\x18.vahana.event.v1.CommandB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x32\n\x0f\x63ommand_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrerun_safe\x18\t \x01(\x08\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0b \x01(\x04\x12;\n\x0bparallelism\x18\x0c \x01(\x0e\x32\x1c.vahana.event.v1.ParallelismB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08launcher\x18\r \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x38\n\x11\x64\x65\x66\x61ult_resources\x18\x0e \x01(\x0b\x32\x1d.vahana.event.v1.JobResources\"\xc1\x01\n\x0b\x41pplication\x12\x35\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModule\x12;\n\tinterface\x18\x02 \x01(\x0b\x32(.vahana.registry.v1.ApplicationInterface\x12>\n\x0b\x64\x65ployments\x18\x03 \x03(\x0b\x32).vahana.registry.v1.ApplicationDeployment\"\x86\x01\n\x1e\x43reateApplicationModuleRequest\x12=\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModuleB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"X\n\x1f\x43reateApplicationModuleResponse\x12\x35\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModule\"\xd8\x01\n!CreateApplicationInterfaceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12$\n\x07version\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x43\n\tinterface\x18\x03 \x01(\x0b\x32(.vahana.registry.v1.ApplicationInterfaceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"a\n\"CreateApplicationInterfaceResponse\x12;\n\tinterface\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.ApplicationInterface\"\xdb\x01\n\"CreateApplicationDeploymentRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12$\n\x07version\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x45\n\ndeployment\x18\x03 \x01(\x0b\x32).vahana.registry.v1.ApplicationDeploymentB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"d\n#CreateApplicationDeploymentResponse\x12=\n\ndeployment\x18\x01 \x01(\x0b\x32).vahana.registry.v1.ApplicationDeployment\"^\n\x15GetApplicationRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\"\n\x07version\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18?2\x08^[!-~]*$\"N\n\x16GetApplicationResponse\x12\x34\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32\x1f.vahana.registry.v1.Application\"T\n\x17ListApplicationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"j\n\x18ListApplicationsResponse\x12\x35\n\x0c\x61pplications\x18\x01 \x03(\x0b\x32\x1f.vahana.registry.v1.Application\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x1eUpdateApplicationModuleRequest\x12=\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModuleB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"X\n\x1fUpdateApplicationModuleResponse\x12\x35\n\x06module\x18\x01 \x01(\x0b\x32%.vahana.registry.v1.ApplicationModule\"\xff\x01\n\"UpdateApplicationDeploymentRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12$\n\x07version\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x45\n\ndeployment\x18\x03 \x01(\x0b\x32).vahana.registry.v1.ApplicationDeploymentB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x05 \x01(\x04\"d\n#UpdateApplicationDeploymentResponse\x12=\n\ndeployment\x18\x01 \x01(\x0b\x32).vahana.registry.v1.ApplicationDeployment\"\xae\x01\n\"DeleteApplicationDeploymentRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12$\n\x07version\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12-\n\x10\x63ompute_resource\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x10\n\x08revision\x18\x04 \x01(\x04\"%\n#DeleteApplicationDeploymentResponse*\xdb\x01\n\x08\x44\x61taType\x12\x19\n\x15\x44\x41TA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x41TA_TYPE_STRING\x10\x01\x12\x15\n\x11\x44\x41TA_TYPE_INTEGER\x10\x02\x12\x13\n\x0f\x44\x41TA_TYPE_FLOAT\x10\x03\x12\x15\n\x11\x44\x41TA_TYPE_BOOLEAN\x10\x04\x12\x11\n\rDATA_TYPE_URI\x10\x05\x12\x1c\n\x18\x44\x41TA_TYPE_URI_COLLECTION\x10\x06\x12\x14\n\x10\x44\x41TA_TYPE_STDOUT\x10\x07\x12\x14\n\x10\x44\x41TA_TYPE_STDERR\x10\x08\x32\xc1\x08\n\x12\x41pplicationService\x12\x82\x01\n\x17\x43reateApplicationModule\x12\x32.vahana.registry.v1.CreateApplicationModuleRequest\x1a\x33.vahana.registry.v1.CreateApplicationModuleResponse\x12\x8b\x01\n\x1a\x43reateApplicationInterface\x12\x35.vahana.registry.v1.CreateApplicationInterfaceRequest\x1a\x36.vahana.registry.v1.CreateApplicationInterfaceResponse\x12\x8e\x01\n\x1b\x43reateApplicationDeployment\x12\x36.vahana.registry.v1.CreateApplicationDeploymentRequest\x1a\x37.vahana.registry.v1.CreateApplicationDeploymentResponse\x12l\n\x0eGetApplication\x12).vahana.registry.v1.GetApplicationRequest\x1a*.vahana.registry.v1.GetApplicationResponse\"\x03\x90\x02\x01\x12r\n\x10ListApplications\x12+.vahana.registry.v1.ListApplicationsRequest\x1a,.vahana.registry.v1.ListApplicationsResponse\"\x03\x90\x02\x01\x12\x82\x01\n\x17UpdateApplicationModule\x12\x32.vahana.registry.v1.UpdateApplicationModuleRequest\x1a\x33.vahana.registry.v1.UpdateApplicationModuleResponse\x12\x8e\x01\n\x1bUpdateApplicationDeployment\x12\x36.vahana.registry.v1.UpdateApplicationDeploymentRequest\x1a\x37.vahana.registry.v1.UpdateApplicationDeploymentResponse\x12\x8e\x01\n\x1b\x44\x65leteApplicationDeployment\x12\x36.vahana.registry.v1.DeleteApplicationDeploymentRequest\x1a\x37.vahana.registry.v1.DeleteApplicationDeploymentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -81,6 +82,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['pre_job_commands']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['post_job_commands']._loaded_options = None
   _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['post_job_commands']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['parallelism']._loaded_options = None
+  _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['parallelism']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['launcher']._loaded_options = None
+  _globals['_APPLICATIONDEPLOYMENT'].fields_by_name['launcher']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_CREATEAPPLICATIONMODULEREQUEST'].fields_by_name['module']._loaded_options = None
   _globals['_CREATEAPPLICATIONMODULEREQUEST'].fields_by_name['module']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEAPPLICATIONMODULEREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -109,40 +114,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAPPLICATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTAPPLICATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTAPPLICATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_DATATYPE']._serialized_start=3173
-  _globals['_DATATYPE']._serialized_end=3392
-  _globals['_APPLICATIONMODULE']._serialized_start=183
-  _globals['_APPLICATIONMODULE']._serialized_end=405
-  _globals['_APPLICATIONINPUT']._serialized_start=408
-  _globals['_APPLICATIONINPUT']._serialized_end=732
-  _globals['_APPLICATIONOUTPUT']._serialized_start=735
-  _globals['_APPLICATIONOUTPUT']._serialized_end=1000
-  _globals['_APPLICATIONINTERFACE']._serialized_start=1003
-  _globals['_APPLICATIONINTERFACE']._serialized_end=1157
-  _globals['_APPLICATIONDEPLOYMENT']._serialized_start=1160
-  _globals['_APPLICATIONDEPLOYMENT']._serialized_end=1735
-  _globals['_APPLICATION']._serialized_start=1738
-  _globals['_APPLICATION']._serialized_end=1931
-  _globals['_CREATEAPPLICATIONMODULEREQUEST']._serialized_start=1934
-  _globals['_CREATEAPPLICATIONMODULEREQUEST']._serialized_end=2068
-  _globals['_CREATEAPPLICATIONMODULERESPONSE']._serialized_start=2070
-  _globals['_CREATEAPPLICATIONMODULERESPONSE']._serialized_end=2158
-  _globals['_CREATEAPPLICATIONINTERFACEREQUEST']._serialized_start=2161
-  _globals['_CREATEAPPLICATIONINTERFACEREQUEST']._serialized_end=2377
-  _globals['_CREATEAPPLICATIONINTERFACERESPONSE']._serialized_start=2379
-  _globals['_CREATEAPPLICATIONINTERFACERESPONSE']._serialized_end=2476
-  _globals['_CREATEAPPLICATIONDEPLOYMENTREQUEST']._serialized_start=2479
-  _globals['_CREATEAPPLICATIONDEPLOYMENTREQUEST']._serialized_end=2698
-  _globals['_CREATEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_start=2700
-  _globals['_CREATEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_end=2800
-  _globals['_GETAPPLICATIONREQUEST']._serialized_start=2802
-  _globals['_GETAPPLICATIONREQUEST']._serialized_end=2896
-  _globals['_GETAPPLICATIONRESPONSE']._serialized_start=2898
-  _globals['_GETAPPLICATIONRESPONSE']._serialized_end=2976
-  _globals['_LISTAPPLICATIONSREQUEST']._serialized_start=2978
-  _globals['_LISTAPPLICATIONSREQUEST']._serialized_end=3062
-  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_start=3064
-  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_end=3170
-  _globals['_APPLICATIONSERVICE']._serialized_start=3395
-  _globals['_APPLICATIONSERVICE']._serialized_end=4051
+  _globals['_UPDATEAPPLICATIONMODULEREQUEST'].fields_by_name['module']._loaded_options = None
+  _globals['_UPDATEAPPLICATIONMODULEREQUEST'].fields_by_name['module']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_UPDATEAPPLICATIONMODULEREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEAPPLICATIONMODULEREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['version']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['deployment']._loaded_options = None
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['deployment']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['version']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['compute_resource']._loaded_options = None
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST'].fields_by_name['compute_resource']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_APPLICATIONSERVICE'].methods_by_name['GetApplication']._loaded_options = None
+  _globals['_APPLICATIONSERVICE'].methods_by_name['GetApplication']._serialized_options = b'\220\002\001'
+  _globals['_APPLICATIONSERVICE'].methods_by_name['ListApplications']._loaded_options = None
+  _globals['_APPLICATIONSERVICE'].methods_by_name['ListApplications']._serialized_options = b'\220\002\001'
+  _globals['_DATATYPE']._serialized_start=4228
+  _globals['_DATATYPE']._serialized_end=4447
+  _globals['_APPLICATIONMODULE']._serialized_start=217
+  _globals['_APPLICATIONMODULE']._serialized_end=474
+  _globals['_APPLICATIONINPUT']._serialized_start=477
+  _globals['_APPLICATIONINPUT']._serialized_end=801
+  _globals['_APPLICATIONOUTPUT']._serialized_start=804
+  _globals['_APPLICATIONOUTPUT']._serialized_end=1069
+  _globals['_APPLICATIONINTERFACE']._serialized_start=1072
+  _globals['_APPLICATIONINTERFACE']._serialized_end=1226
+  _globals['_APPLICATIONDEPLOYMENT']._serialized_start=1229
+  _globals['_APPLICATIONDEPLOYMENT']._serialized_end=1951
+  _globals['_APPLICATION']._serialized_start=1954
+  _globals['_APPLICATION']._serialized_end=2147
+  _globals['_CREATEAPPLICATIONMODULEREQUEST']._serialized_start=2150
+  _globals['_CREATEAPPLICATIONMODULEREQUEST']._serialized_end=2284
+  _globals['_CREATEAPPLICATIONMODULERESPONSE']._serialized_start=2286
+  _globals['_CREATEAPPLICATIONMODULERESPONSE']._serialized_end=2374
+  _globals['_CREATEAPPLICATIONINTERFACEREQUEST']._serialized_start=2377
+  _globals['_CREATEAPPLICATIONINTERFACEREQUEST']._serialized_end=2593
+  _globals['_CREATEAPPLICATIONINTERFACERESPONSE']._serialized_start=2595
+  _globals['_CREATEAPPLICATIONINTERFACERESPONSE']._serialized_end=2692
+  _globals['_CREATEAPPLICATIONDEPLOYMENTREQUEST']._serialized_start=2695
+  _globals['_CREATEAPPLICATIONDEPLOYMENTREQUEST']._serialized_end=2914
+  _globals['_CREATEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_start=2916
+  _globals['_CREATEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_end=3016
+  _globals['_GETAPPLICATIONREQUEST']._serialized_start=3018
+  _globals['_GETAPPLICATIONREQUEST']._serialized_end=3112
+  _globals['_GETAPPLICATIONRESPONSE']._serialized_start=3114
+  _globals['_GETAPPLICATIONRESPONSE']._serialized_end=3192
+  _globals['_LISTAPPLICATIONSREQUEST']._serialized_start=3194
+  _globals['_LISTAPPLICATIONSREQUEST']._serialized_end=3278
+  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_start=3280
+  _globals['_LISTAPPLICATIONSRESPONSE']._serialized_end=3386
+  _globals['_UPDATEAPPLICATIONMODULEREQUEST']._serialized_start=3389
+  _globals['_UPDATEAPPLICATIONMODULEREQUEST']._serialized_end=3559
+  _globals['_UPDATEAPPLICATIONMODULERESPONSE']._serialized_start=3561
+  _globals['_UPDATEAPPLICATIONMODULERESPONSE']._serialized_end=3649
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST']._serialized_start=3652
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTREQUEST']._serialized_end=3907
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_start=3909
+  _globals['_UPDATEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_end=4009
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST']._serialized_start=4012
+  _globals['_DELETEAPPLICATIONDEPLOYMENTREQUEST']._serialized_end=4186
+  _globals['_DELETEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_start=4188
+  _globals['_DELETEAPPLICATIONDEPLOYMENTRESPONSE']._serialized_end=4225
+  _globals['_APPLICATIONSERVICE']._serialized_start=4450
+  _globals['_APPLICATIONSERVICE']._serialized_end=5539
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -80,12 +81,18 @@ class ApplicationModule(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    RETIRED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     version: _builtins.str
     """Its version."""
     description: _builtins.str
     """What people should know of it."""
+    retired: _builtins.bool
+    """True while no new experiment may use it, and it is no more the latest."""
+    revision: _builtins.int
+    """Raised with every change. Set by the service."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was registered. Set by the service."""
@@ -97,10 +104,12 @@ class ApplicationModule(_message.Message):
         version: _builtins.str = ...,
         description: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        retired: _builtins.bool = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "name", b"name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "name", b"name", "retired", b"retired", "revision", b"revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,6 +271,9 @@ class ApplicationDeployment(_message.Message):
     RERUN_SAFE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PARALLELISM_FIELD_NUMBER: _builtins.int
+    LAUNCHER_FIELD_NUMBER: _builtins.int
+    DEFAULT_RESOURCES_FIELD_NUMBER: _builtins.int
     compute_resource: _builtins.str
     """Name of the compute resource."""
     executable: _builtins.str
@@ -270,6 +282,8 @@ class ApplicationDeployment(_message.Message):
     """True where running the program a second time on the same files does no harm."""
     revision: _builtins.int
     """Raised with every change. Set by the service."""
+    parallelism: _task_pb2.Parallelism.ValueType
+    """How the program spreads over cores."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Arguments written before those of the inputs."""
@@ -298,6 +312,16 @@ class ApplicationDeployment(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was registered. Set by the service."""
 
+    @_builtins.property
+    def launcher(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For MPI: what starts it, e.g. ["srun"] or ["mpiexec", "-n", "{resources.cpu_count}"]; these words come first on the
+        command line.
+        """
+
+    @_builtins.property
+    def default_resources(self) -> _task_pb2.JobResources:
+        """What a job is asked for where the experiment names nothing."""
+
     def __init__(
         self,
         *,
@@ -312,10 +336,13 @@ class ApplicationDeployment(_message.Message):
         rerun_safe: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        parallelism: _task_pb2.Parallelism.ValueType = ...,
+        launcher: _abc.Iterable[_builtins.str] | None = ...,
+        default_resources: _task_pb2.JobResources | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["command_timeout", b"command_timeout", "create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command_timeout", b"command_timeout", "create_time", b"create_time", "default_resources", b"default_resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "command_timeout", b"command_timeout", "compute_resource", b"compute_resource", "create_time", b"create_time", "environment", b"environment", "executable", b"executable", "module_loads", b"module_loads", "post_job_commands", b"post_job_commands", "pre_job_commands", b"pre_job_commands", "rerun_safe", b"rerun_safe", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "command_timeout", b"command_timeout", "compute_resource", b"compute_resource", "create_time", b"create_time", "default_resources", b"default_resources", "environment", b"environment", "executable", b"executable", "launcher", b"launcher", "module_loads", b"module_loads", "parallelism", b"parallelism", "post_job_commands", b"post_job_commands", "pre_job_commands", b"pre_job_commands", "rerun_safe", b"rerun_safe", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -632,3 +659,180 @@ class ListApplicationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListApplicationsResponse: _TypeAlias = ListApplicationsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateApplicationModuleRequest(_message.Message):
+    """UpdateApplicationModuleRequest holds a module as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODULE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision it was read at; 0 to change it however it stands."""
+    @_builtins.property
+    def module(self) -> Global___ApplicationModule:
+        """The module; its name and version say which. What the mask does not name may be left out."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change."""
+
+    def __init__(
+        self,
+        *,
+        module: Global___ApplicationModule | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["module", b"module", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["module", b"module", "revision", b"revision", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateApplicationModuleRequest: _TypeAlias = UpdateApplicationModuleRequest  # noqa: Y015
+
+@_typing.final
+class UpdateApplicationModuleResponse(_message.Message):
+    """UpdateApplicationModuleResponse holds the changed module."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def module(self) -> Global___ApplicationModule:
+        """The module."""
+
+    def __init__(
+        self,
+        *,
+        module: Global___ApplicationModule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["module", b"module"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["module", b"module"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateApplicationModuleResponse: _TypeAlias = UpdateApplicationModuleResponse  # noqa: Y015
+
+@_typing.final
+class UpdateApplicationDeploymentRequest(_message.Message):
+    """UpdateApplicationDeploymentRequest holds a deployment as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The module's name."""
+    version: _builtins.str
+    """The module's version."""
+    revision: _builtins.int
+    """The revision it was read at; 0 to change it however it stands."""
+    @_builtins.property
+    def deployment(self) -> Global___ApplicationDeployment:
+        """The deployment; its compute resource says which. What the mask does not name may be left
+        out.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        deployment: Global___ApplicationDeployment | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "name", b"name", "revision", b"revision", "update_mask", b"update_mask", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateApplicationDeploymentRequest: _TypeAlias = UpdateApplicationDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class UpdateApplicationDeploymentResponse(_message.Message):
+    """UpdateApplicationDeploymentResponse holds the changed deployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> Global___ApplicationDeployment:
+        """The deployment."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Global___ApplicationDeployment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateApplicationDeploymentResponse: _TypeAlias = UpdateApplicationDeploymentResponse  # noqa: Y015
+
+@_typing.final
+class DeleteApplicationDeploymentRequest(_message.Message):
+    """DeleteApplicationDeploymentRequest names a deployment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The module's name."""
+    version: _builtins.str
+    """The module's version."""
+    compute_resource: _builtins.str
+    """The compute resource."""
+    revision: _builtins.int
+    """The revision it was read at; 0 to delete it however it stands."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        compute_resource: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "name", b"name", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteApplicationDeploymentRequest: _TypeAlias = DeleteApplicationDeploymentRequest  # noqa: Y015
+
+@_typing.final
+class DeleteApplicationDeploymentResponse(_message.Message):
+    """DeleteApplicationDeploymentResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteApplicationDeploymentResponse: _TypeAlias = DeleteApplicationDeploymentResponse  # noqa: Y015

@@ -61,6 +61,21 @@ class ApplicationServiceStub:
                 request_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.ListApplicationsRequest.SerializeToString,
                 response_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.ListApplicationsResponse.FromString,
                 _registered_method=True)
+        self.UpdateApplicationModule = channel.unary_unary(
+                '/vahana.registry.v1.ApplicationService/UpdateApplicationModule',
+                request_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationModuleRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationModuleResponse.FromString,
+                _registered_method=True)
+        self.UpdateApplicationDeployment = channel.unary_unary(
+                '/vahana.registry.v1.ApplicationService/UpdateApplicationDeployment',
+                request_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationDeploymentRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationDeploymentResponse.FromString,
+                _registered_method=True)
+        self.DeleteApplicationDeployment = channel.unary_unary(
+                '/vahana.registry.v1.ApplicationService/DeleteApplicationDeployment',
+                request_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.DeleteApplicationDeploymentRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.DeleteApplicationDeploymentResponse.FromString,
+                _registered_method=True)
 
 
 class ApplicationServiceServicer:
@@ -107,6 +122,31 @@ class ApplicationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateApplicationModule(self, request, context):
+        """UpdateApplicationModule changes what the mask names: "description", "retired". Name, version and interface never
+        change: what is different is another version. Fails with NOT_FOUND (NOT_FOUND), INVALID_ARGUMENT (INVALID_FIELDS),
+        ABORTED (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateApplicationDeployment(self, request, context):
+        """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
+        keep what they were launched with. Fails as above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteApplicationDeployment(self, request, context):
+        """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ApplicationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -134,6 +174,21 @@ def add_ApplicationServiceServicer_to_server(servicer, server):
                     servicer.ListApplications,
                     request_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.ListApplicationsRequest.FromString,
                     response_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.ListApplicationsResponse.SerializeToString,
+            ),
+            'UpdateApplicationModule': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateApplicationModule,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationModuleRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationModuleResponse.SerializeToString,
+            ),
+            'UpdateApplicationDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateApplicationDeployment,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationDeploymentRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationDeploymentResponse.SerializeToString,
+            ),
+            'DeleteApplicationDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteApplicationDeployment,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_application__pb2.DeleteApplicationDeploymentRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_application__pb2.DeleteApplicationDeploymentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -273,6 +328,87 @@ class ApplicationService:
             '/vahana.registry.v1.ApplicationService/ListApplications',
             vahana_dot_registry_dot_v1_dot_application__pb2.ListApplicationsRequest.SerializeToString,
             vahana_dot_registry_dot_v1_dot_application__pb2.ListApplicationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateApplicationModule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.ApplicationService/UpdateApplicationModule',
+            vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationModuleRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationModuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateApplicationDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.ApplicationService/UpdateApplicationDeployment',
+            vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationDeploymentRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_application__pb2.UpdateApplicationDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteApplicationDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.ApplicationService/DeleteApplicationDeployment',
+            vahana_dot_registry_dot_v1_dot_application__pb2.DeleteApplicationDeploymentRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_application__pb2.DeleteApplicationDeploymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

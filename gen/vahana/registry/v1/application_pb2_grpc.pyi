@@ -52,6 +52,19 @@ class ApplicationServiceStub:
     """GetApplication returns a module with its interface and its deployments. Fails with NOT_FOUND (NOT_FOUND)."""
     ListApplications: _grpc.UnaryUnaryMultiCallable[_application_pb2.ListApplicationsRequest, _application_pb2.ListApplicationsResponse]
     """ListApplications pages through the modules, by name and version, with their interfaces and deployments."""
+    UpdateApplicationModule: _grpc.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationModuleRequest, _application_pb2.UpdateApplicationModuleResponse]
+    """UpdateApplicationModule changes what the mask names: "description", "retired". Name, version and interface never
+    change: what is different is another version. Fails with NOT_FOUND (NOT_FOUND), INVALID_ARGUMENT (INVALID_FIELDS),
+    ABORTED (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    UpdateApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationDeploymentRequest, _application_pb2.UpdateApplicationDeploymentResponse]
+    """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
+    keep what they were launched with. Fails as above.
+    """
+    DeleteApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.DeleteApplicationDeploymentRequest, _application_pb2.DeleteApplicationDeploymentResponse]
+    """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
 @_typing.type_check_only
 class ApplicationServiceAsyncStub(ApplicationServiceStub):
@@ -77,6 +90,19 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     """GetApplication returns a module with its interface and its deployments. Fails with NOT_FOUND (NOT_FOUND)."""
     ListApplications: _aio.UnaryUnaryMultiCallable[_application_pb2.ListApplicationsRequest, _application_pb2.ListApplicationsResponse]  # type: ignore[assignment]
     """ListApplications pages through the modules, by name and version, with their interfaces and deployments."""
+    UpdateApplicationModule: _aio.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationModuleRequest, _application_pb2.UpdateApplicationModuleResponse]  # type: ignore[assignment]
+    """UpdateApplicationModule changes what the mask names: "description", "retired". Name, version and interface never
+    change: what is different is another version. Fails with NOT_FOUND (NOT_FOUND), INVALID_ARGUMENT (INVALID_FIELDS),
+    ABORTED (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    UpdateApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationDeploymentRequest, _application_pb2.UpdateApplicationDeploymentResponse]  # type: ignore[assignment]
+    """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
+    keep what they were launched with. Fails as above.
+    """
+    DeleteApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.DeleteApplicationDeploymentRequest, _application_pb2.DeleteApplicationDeploymentResponse]  # type: ignore[assignment]
+    """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
 class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
     """ApplicationService keeps what can be run: modules (what), interfaces (typed inputs and outputs) and deployments
@@ -129,5 +155,36 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_application_pb2.ListApplicationsResponse, _abc.Awaitable[_application_pb2.ListApplicationsResponse]]:
         """ListApplications pages through the modules, by name and version, with their interfaces and deployments."""
+
+    @_abc_1.abstractmethod
+    def UpdateApplicationModule(
+        self,
+        request: _application_pb2.UpdateApplicationModuleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_pb2.UpdateApplicationModuleResponse, _abc.Awaitable[_application_pb2.UpdateApplicationModuleResponse]]:
+        """UpdateApplicationModule changes what the mask names: "description", "retired". Name, version and interface never
+        change: what is different is another version. Fails with NOT_FOUND (NOT_FOUND), INVALID_ARGUMENT (INVALID_FIELDS),
+        ABORTED (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateApplicationDeployment(
+        self,
+        request: _application_pb2.UpdateApplicationDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_pb2.UpdateApplicationDeploymentResponse, _abc.Awaitable[_application_pb2.UpdateApplicationDeploymentResponse]]:
+        """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
+        keep what they were launched with. Fails as above.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteApplicationDeployment(
+        self,
+        request: _application_pb2.DeleteApplicationDeploymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_application_pb2.DeleteApplicationDeploymentResponse, _abc.Awaitable[_application_pb2.DeleteApplicationDeploymentResponse]]:
+        """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
 
 def add_ApplicationServiceServicer_to_server(servicer: ApplicationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,6 +5,8 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -28,23 +30,83 @@ class BatchQueue(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    MAX_NODE_COUNT_FIELD_NUMBER: _builtins.int
+    MAX_CPU_COUNT_FIELD_NUMBER: _builtins.int
+    MAX_MEMORY_MIB_FIELD_NUMBER: _builtins.int
+    MAX_WALL_TIME_FIELD_NUMBER: _builtins.int
+    MAX_GPU_COUNT_FIELD_NUMBER: _builtins.int
+    DEFAULT_QUEUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name at the job manager."""
     description: _builtins.str
     """What people should know of it."""
+    max_node_count: _builtins.int
+    """The most nodes a job there may ask for; 0 for no limit, as with all limits here."""
+    max_cpu_count: _builtins.int
+    """The most CPU cores in all."""
+    max_memory_mib: _builtins.int
+    """The most memory on a node, in MiB."""
+    max_gpu_count: _builtins.int
+    """The most GPUs on a node."""
+    default_queue: _builtins.bool
+    """True for the queue that jobs go to that name none; at most one of a host's queues."""
+    @_builtins.property
+    def max_wall_time(self) -> _duration_pb2.Duration:
+        """The longest wall time."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         description: _builtins.str = ...,
+        max_node_count: _builtins.int = ...,
+        max_cpu_count: _builtins.int = ...,
+        max_memory_mib: _builtins.int = ...,
+        max_wall_time: _duration_pb2.Duration | None = ...,
+        max_gpu_count: _builtins.int = ...,
+        default_queue: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_wall_time", b"max_wall_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_queue", b"default_queue", "description", b"description", "max_cpu_count", b"max_cpu_count", "max_gpu_count", b"max_gpu_count", "max_memory_mib", b"max_memory_mib", "max_node_count", b"max_node_count", "max_wall_time", b"max_wall_time", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchQueue: _TypeAlias = BatchQueue  # noqa: Y015
+
+@_typing.final
+class LoginPreference(_message.Message):
+    """LoginPreference is the login of one group's users on a host, in place of the host's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    SCRATCH_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """The group, by name."""
+    login: _builtins.str
+    """Login user on the host."""
+    credential_id: _builtins.str
+    """Id of the credential to log in with; empty for the host's own."""
+    scratch: _builtins.str
+    """Absolute path under which processes get their directories; empty for the host's own."""
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        login: _builtins.str = ...,
+        credential_id: _builtins.str = ...,
+        scratch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id", "group", b"group", "login", b"login", "scratch", b"scratch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoginPreference: _TypeAlias = LoginPreference  # noqa: Y015
 
 @_typing.final
 class ComputeResource(_message.Message):
@@ -64,6 +126,9 @@ class ComputeResource(_message.Message):
     BATCH_QUEUES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    LOGIN_PREFERENCES_FIELD_NUMBER: _builtins.int
+    RESTRICTED_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name within the tenant, which is its identity."""
     description: _builtins.str
@@ -82,6 +147,10 @@ class ComputeResource(_message.Message):
     """Which job manager runs jobs there."""
     revision: _builtins.int
     """Raised with every change. Set by the service."""
+    restricted: _builtins.bool
+    """True where only users whom a group resource profile lets in may run there; otherwise all of the tenant's may."""
+    disabled: _builtins.bool
+    """True while nothing new may be launched there."""
     @_builtins.property
     def host_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Host keys in the form "ssh-ed25519 AAAA…"; at least one. The host must show one of them."""
@@ -93,6 +162,10 @@ class ComputeResource(_message.Message):
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was registered. Set by the service."""
+
+    @_builtins.property
+    def login_preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoginPreference]:
+        """Logins of groups; the first whose group the user is in is taken, and the host's own where there is none."""
 
     def __init__(
         self,
@@ -109,10 +182,13 @@ class ComputeResource(_message.Message):
         batch_queues: _abc.Iterable[Global___BatchQueue] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        login_preferences: _abc.Iterable[Global___LoginPreference] | None = ...,
+        restricted: _builtins.bool = ...,
+        disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batch_queues", b"batch_queues", "create_time", b"create_time", "credential_id", b"credential_id", "description", b"description", "host_keys", b"host_keys", "job_manager", b"job_manager", "login", b"login", "name", b"name", "port", b"port", "revision", b"revision", "scratch", b"scratch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batch_queues", b"batch_queues", "create_time", b"create_time", "credential_id", b"credential_id", "description", b"description", "disabled", b"disabled", "host_keys", b"host_keys", "job_manager", b"job_manager", "login", b"login", "login_preferences", b"login_preferences", "name", b"name", "port", b"port", "restricted", b"restricted", "revision", b"revision", "scratch", b"scratch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -269,3 +345,104 @@ class ListComputeResourcesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListComputeResourcesResponse: _TypeAlias = ListComputeResourcesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateComputeResourceRequest(_message.Message):
+    """UpdateComputeResourceRequest holds a compute resource as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision it was read at; 0 to change it however it stands."""
+    @_builtins.property
+    def compute_resource(self) -> Global___ComputeResource:
+        """The compute resource; its name says which. What the mask does not name may be left out."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change."""
+
+    def __init__(
+        self,
+        *,
+        compute_resource: Global___ComputeResource | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource", "revision", b"revision", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateComputeResourceRequest: _TypeAlias = UpdateComputeResourceRequest  # noqa: Y015
+
+@_typing.final
+class UpdateComputeResourceResponse(_message.Message):
+    """UpdateComputeResourceResponse holds the changed compute resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def compute_resource(self) -> Global___ComputeResource:
+        """The compute resource."""
+
+    def __init__(
+        self,
+        *,
+        compute_resource: Global___ComputeResource | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute_resource", b"compute_resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateComputeResourceResponse: _TypeAlias = UpdateComputeResourceResponse  # noqa: Y015
+
+@_typing.final
+class DeleteComputeResourceRequest(_message.Message):
+    """DeleteComputeResourceRequest names a compute resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    revision: _builtins.int
+    """The revision it was read at; 0 to delete it however it stands."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteComputeResourceRequest: _TypeAlias = DeleteComputeResourceRequest  # noqa: Y015
+
+@_typing.final
+class DeleteComputeResourceResponse(_message.Message):
+    """DeleteComputeResourceResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteComputeResourceResponse: _TypeAlias = DeleteComputeResourceResponse  # noqa: Y015

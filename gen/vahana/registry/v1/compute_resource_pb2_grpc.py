@@ -50,6 +50,16 @@ class ComputeResourceServiceStub:
                 request_serializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.ListComputeResourcesRequest.SerializeToString,
                 response_deserializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.ListComputeResourcesResponse.FromString,
                 _registered_method=True)
+        self.UpdateComputeResource = channel.unary_unary(
+                '/vahana.registry.v1.ComputeResourceService/UpdateComputeResource',
+                request_serializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.UpdateComputeResourceRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.UpdateComputeResourceResponse.FromString,
+                _registered_method=True)
+        self.DeleteComputeResource = channel.unary_unary(
+                '/vahana.registry.v1.ComputeResourceService/DeleteComputeResource',
+                request_serializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.DeleteComputeResourceRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.DeleteComputeResourceResponse.FromString,
+                _registered_method=True)
 
 
 class ComputeResourceServiceServicer:
@@ -78,6 +88,24 @@ class ComputeResourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateComputeResource(self, request, context):
+        """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
+        before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+        (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteComputeResource(self, request, context):
+        """DeleteComputeResource takes a host off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), PERMISSION_DENIED
+        (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where applications are deployed on it or group resource profiles
+        name it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ComputeResourceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +123,16 @@ def add_ComputeResourceServiceServicer_to_server(servicer, server):
                     servicer.ListComputeResources,
                     request_deserializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.ListComputeResourcesRequest.FromString,
                     response_serializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.ListComputeResourcesResponse.SerializeToString,
+            ),
+            'UpdateComputeResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateComputeResource,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.UpdateComputeResourceRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.UpdateComputeResourceResponse.SerializeToString,
+            ),
+            'DeleteComputeResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteComputeResource,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.DeleteComputeResourceRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_compute__resource__pb2.DeleteComputeResourceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +217,60 @@ class ComputeResourceService:
             '/vahana.registry.v1.ComputeResourceService/ListComputeResources',
             vahana_dot_registry_dot_v1_dot_compute__resource__pb2.ListComputeResourcesRequest.SerializeToString,
             vahana_dot_registry_dot_v1_dot_compute__resource__pb2.ListComputeResourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateComputeResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.ComputeResourceService/UpdateComputeResource',
+            vahana_dot_registry_dot_v1_dot_compute__resource__pb2.UpdateComputeResourceRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_compute__resource__pb2.UpdateComputeResourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteComputeResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.ComputeResourceService/DeleteComputeResource',
+            vahana_dot_registry_dot_v1_dot_compute__resource__pb2.DeleteComputeResourceRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_compute__resource__pb2.DeleteComputeResourceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,16 @@ class ComputeResourceServiceStub:
     """GetComputeResource returns one host. Fails with NOT_FOUND (NOT_FOUND)."""
     ListComputeResources: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.ListComputeResourcesRequest, _compute_resource_pb2.ListComputeResourcesResponse]
     """ListComputeResources pages through the hosts, by name."""
+    UpdateComputeResource: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.UpdateComputeResourceRequest, _compute_resource_pb2.UpdateComputeResourceResponse]
+    """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
+    before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+    (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    DeleteComputeResource: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.DeleteComputeResourceRequest, _compute_resource_pb2.DeleteComputeResourceResponse]
+    """DeleteComputeResource takes a host off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), PERMISSION_DENIED
+    (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where applications are deployed on it or group resource profiles
+    name it.
+    """
 
 @_typing.type_check_only
 class ComputeResourceServiceAsyncStub(ComputeResourceServiceStub):
@@ -55,6 +65,16 @@ class ComputeResourceServiceAsyncStub(ComputeResourceServiceStub):
     """GetComputeResource returns one host. Fails with NOT_FOUND (NOT_FOUND)."""
     ListComputeResources: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.ListComputeResourcesRequest, _compute_resource_pb2.ListComputeResourcesResponse]  # type: ignore[assignment]
     """ListComputeResources pages through the hosts, by name."""
+    UpdateComputeResource: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.UpdateComputeResourceRequest, _compute_resource_pb2.UpdateComputeResourceResponse]  # type: ignore[assignment]
+    """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
+    before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+    (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    DeleteComputeResource: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.DeleteComputeResourceRequest, _compute_resource_pb2.DeleteComputeResourceResponse]  # type: ignore[assignment]
+    """DeleteComputeResource takes a host off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), PERMISSION_DENIED
+    (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where applications are deployed on it or group resource profiles
+    name it.
+    """
 
 class ComputeResourceServiceServicer(metaclass=_abc_1.ABCMeta):
     """ComputeResourceService keeps the hosts on which experiments run."""
@@ -84,5 +104,27 @@ class ComputeResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_compute_resource_pb2.ListComputeResourcesResponse, _abc.Awaitable[_compute_resource_pb2.ListComputeResourcesResponse]]:
         """ListComputeResources pages through the hosts, by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateComputeResource(
+        self,
+        request: _compute_resource_pb2.UpdateComputeResourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_compute_resource_pb2.UpdateComputeResourceResponse, _abc.Awaitable[_compute_resource_pb2.UpdateComputeResourceResponse]]:
+        """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
+        before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+        (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteComputeResource(
+        self,
+        request: _compute_resource_pb2.DeleteComputeResourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_compute_resource_pb2.DeleteComputeResourceResponse, _abc.Awaitable[_compute_resource_pb2.DeleteComputeResourceResponse]]:
+        """DeleteComputeResource takes a host off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), PERMISSION_DENIED
+        (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where applications are deployed on it or group resource profiles
+        name it.
+        """
 
 def add_ComputeResourceServiceServicer_to_server(servicer: ComputeResourceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/registry/v1/storage_resource.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n\x0fStorageResource\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x39\n\x04type\x18\x03 \x01(\x0e\x32\x1f.vahana.registry.v1.StorageTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\x08location\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12(\n\rcredential_id\x18\x05 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x07 \x01(\x04\"\x8c\x01\n\x1c\x43reateStorageResourceRequest\x12\x45\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResourceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"^\n\x1d\x43reateStorageResourceResponse\x12=\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResource\">\n\x19GetStorageResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"[\n\x1aGetStorageResourceResponse\x12=\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResource\"X\n\x1bListStorageResourcesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"w\n\x1cListStorageResourcesResponse\x12>\n\x11storage_resources\x18\x01 \x03(\x0b\x32#.vahana.registry.v1.StorageResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x86\x01\n\x0bStorageType\x12\x1c\n\x18STORAGE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12STORAGE_TYPE_LOCAL\x10\x01\x12\x15\n\x11STORAGE_TYPE_SFTP\x10\x02\x12\x15\n\x11STORAGE_TYPE_HTTP\x10\x03\x12\x13\n\x0fSTORAGE_TYPE_S3\x10\x04\x32\x86\x03\n\x16StorageResourceService\x12|\n\x15\x43reateStorageResource\x12\x30.vahana.registry.v1.CreateStorageResourceRequest\x1a\x31.vahana.registry.v1.CreateStorageResourceResponse\x12s\n\x12GetStorageResource\x12-.vahana.registry.v1.GetStorageResourceRequest\x1a..vahana.registry.v1.GetStorageResourceResponse\x12y\n\x14ListStorageResources\x12/.vahana.registry.v1.ListStorageResourcesRequest\x1a\x30.vahana.registry.v1.ListStorageResourcesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/registry/v1/storage_resource.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n\x0fStorageResource\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x39\n\x04type\x18\x03 \x01(\x0e\x32\x1f.vahana.registry.v1.StorageTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\x08location\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12(\n\rcredential_id\x18\x05 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x07 \x01(\x04\"\x8c\x01\n\x1c\x43reateStorageResourceRequest\x12\x45\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResourceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"^\n\x1d\x43reateStorageResourceResponse\x12=\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResource\">\n\x19GetStorageResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"[\n\x1aGetStorageResourceResponse\x12=\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResource\"X\n\x1bListStorageResourcesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"w\n\x1cListStorageResourcesResponse\x12>\n\x11storage_resources\x18\x01 \x03(\x0b\x32#.vahana.registry.v1.StorageResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb0\x01\n\x1cUpdateStorageResourceRequest\x12\x45\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResourceB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"^\n\x1dUpdateStorageResourceResponse\x12=\n\x10storage_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.StorageResource\"S\n\x1c\x44\x65leteStorageResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x1f\n\x1d\x44\x65leteStorageResourceResponse*\x86\x01\n\x0bStorageType\x12\x1c\n\x18STORAGE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12STORAGE_TYPE_LOCAL\x10\x01\x12\x15\n\x11STORAGE_TYPE_SFTP\x10\x02\x12\x15\n\x11STORAGE_TYPE_HTTP\x10\x03\x12\x13\n\x0fSTORAGE_TYPE_S3\x10\x04\x32\x8c\x05\n\x16StorageResourceService\x12|\n\x15\x43reateStorageResource\x12\x30.vahana.registry.v1.CreateStorageResourceRequest\x1a\x31.vahana.registry.v1.CreateStorageResourceResponse\x12x\n\x12GetStorageResource\x12-.vahana.registry.v1.GetStorageResourceRequest\x1a..vahana.registry.v1.GetStorageResourceResponse\"\x03\x90\x02\x01\x12~\n\x14ListStorageResources\x12/.vahana.registry.v1.ListStorageResourcesRequest\x1a\x30.vahana.registry.v1.ListStorageResourcesResponse\"\x03\x90\x02\x01\x12|\n\x15UpdateStorageResource\x12\x30.vahana.registry.v1.UpdateStorageResourceRequest\x1a\x31.vahana.registry.v1.UpdateStorageResourceResponse\x12|\n\x15\x44\x65leteStorageResource\x12\x30.vahana.registry.v1.DeleteStorageResourceRequest\x1a\x31.vahana.registry.v1.DeleteStorageResourceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,22 +54,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSTORAGERESOURCESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTSTORAGERESOURCESREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTSTORAGERESOURCESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_STORAGETYPE']._serialized_start=1045
-  _globals['_STORAGETYPE']._serialized_end=1179
-  _globals['_STORAGERESOURCE']._serialized_start=128
-  _globals['_STORAGERESOURCE']._serialized_end=435
-  _globals['_CREATESTORAGERESOURCEREQUEST']._serialized_start=438
-  _globals['_CREATESTORAGERESOURCEREQUEST']._serialized_end=578
-  _globals['_CREATESTORAGERESOURCERESPONSE']._serialized_start=580
-  _globals['_CREATESTORAGERESOURCERESPONSE']._serialized_end=674
-  _globals['_GETSTORAGERESOURCEREQUEST']._serialized_start=676
-  _globals['_GETSTORAGERESOURCEREQUEST']._serialized_end=738
-  _globals['_GETSTORAGERESOURCERESPONSE']._serialized_start=740
-  _globals['_GETSTORAGERESOURCERESPONSE']._serialized_end=831
-  _globals['_LISTSTORAGERESOURCESREQUEST']._serialized_start=833
-  _globals['_LISTSTORAGERESOURCESREQUEST']._serialized_end=921
-  _globals['_LISTSTORAGERESOURCESRESPONSE']._serialized_start=923
-  _globals['_LISTSTORAGERESOURCESRESPONSE']._serialized_end=1042
-  _globals['_STORAGERESOURCESERVICE']._serialized_start=1182
-  _globals['_STORAGERESOURCESERVICE']._serialized_end=1572
+  _globals['_UPDATESTORAGERESOURCEREQUEST'].fields_by_name['storage_resource']._loaded_options = None
+  _globals['_UPDATESTORAGERESOURCEREQUEST'].fields_by_name['storage_resource']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_UPDATESTORAGERESOURCEREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATESTORAGERESOURCEREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DELETESTORAGERESOURCEREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETESTORAGERESOURCEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\020r\016\020\001\030?2\010^[!-~]*$'
+  _globals['_STORAGERESOURCESERVICE'].methods_by_name['GetStorageResource']._loaded_options = None
+  _globals['_STORAGERESOURCESERVICE'].methods_by_name['GetStorageResource']._serialized_options = b'\220\002\001'
+  _globals['_STORAGERESOURCESERVICE'].methods_by_name['ListStorageResources']._loaded_options = None
+  _globals['_STORAGERESOURCESERVICE'].methods_by_name['ListStorageResources']._serialized_options = b'\220\002\001'
+  _globals['_STORAGETYPE']._serialized_start=1472
+  _globals['_STORAGETYPE']._serialized_end=1606
+  _globals['_STORAGERESOURCE']._serialized_start=162
+  _globals['_STORAGERESOURCE']._serialized_end=469
+  _globals['_CREATESTORAGERESOURCEREQUEST']._serialized_start=472
+  _globals['_CREATESTORAGERESOURCEREQUEST']._serialized_end=612
+  _globals['_CREATESTORAGERESOURCERESPONSE']._serialized_start=614
+  _globals['_CREATESTORAGERESOURCERESPONSE']._serialized_end=708
+  _globals['_GETSTORAGERESOURCEREQUEST']._serialized_start=710
+  _globals['_GETSTORAGERESOURCEREQUEST']._serialized_end=772
+  _globals['_GETSTORAGERESOURCERESPONSE']._serialized_start=774
+  _globals['_GETSTORAGERESOURCERESPONSE']._serialized_end=865
+  _globals['_LISTSTORAGERESOURCESREQUEST']._serialized_start=867
+  _globals['_LISTSTORAGERESOURCESREQUEST']._serialized_end=955
+  _globals['_LISTSTORAGERESOURCESRESPONSE']._serialized_start=957
+  _globals['_LISTSTORAGERESOURCESRESPONSE']._serialized_end=1076
+  _globals['_UPDATESTORAGERESOURCEREQUEST']._serialized_start=1079
+  _globals['_UPDATESTORAGERESOURCEREQUEST']._serialized_end=1255
+  _globals['_UPDATESTORAGERESOURCERESPONSE']._serialized_start=1257
+  _globals['_UPDATESTORAGERESOURCERESPONSE']._serialized_end=1351
+  _globals['_DELETESTORAGERESOURCEREQUEST']._serialized_start=1353
+  _globals['_DELETESTORAGERESOURCEREQUEST']._serialized_end=1436
+  _globals['_DELETESTORAGERESOURCERESPONSE']._serialized_start=1438
+  _globals['_DELETESTORAGERESOURCERESPONSE']._serialized_end=1469
+  _globals['_STORAGERESOURCESERVICE']._serialized_start=1609
+  _globals['_STORAGERESOURCESERVICE']._serialized_end=2261
 # @@protoc_insertion_point(module_scope)

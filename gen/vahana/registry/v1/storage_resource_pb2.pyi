@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -253,3 +254,104 @@ class ListStorageResourcesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListStorageResourcesResponse: _TypeAlias = ListStorageResourcesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateStorageResourceRequest(_message.Message):
+    """UpdateStorageResourceRequest holds a storage resource as it should be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_RESOURCE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision it was read at; 0 to change it however it stands."""
+    @_builtins.property
+    def storage_resource(self) -> Global___StorageResource:
+        """The storage resource; its name says which. What the mask does not name may be left out."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change."""
+
+    def __init__(
+        self,
+        *,
+        storage_resource: Global___StorageResource | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storage_resource", b"storage_resource", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "storage_resource", b"storage_resource", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateStorageResourceRequest: _TypeAlias = UpdateStorageResourceRequest  # noqa: Y015
+
+@_typing.final
+class UpdateStorageResourceResponse(_message.Message):
+    """UpdateStorageResourceResponse holds the changed storage resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_RESOURCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storage_resource(self) -> Global___StorageResource:
+        """The storage resource."""
+
+    def __init__(
+        self,
+        *,
+        storage_resource: Global___StorageResource | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storage_resource", b"storage_resource"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storage_resource", b"storage_resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateStorageResourceResponse: _TypeAlias = UpdateStorageResourceResponse  # noqa: Y015
+
+@_typing.final
+class DeleteStorageResourceRequest(_message.Message):
+    """DeleteStorageResourceRequest names a storage resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    revision: _builtins.int
+    """The revision it was read at; 0 to delete it however it stands."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteStorageResourceRequest: _TypeAlias = DeleteStorageResourceRequest  # noqa: Y015
+
+@_typing.final
+class DeleteStorageResourceResponse(_message.Message):
+    """DeleteStorageResourceResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteStorageResourceResponse: _TypeAlias = DeleteStorageResourceResponse  # noqa: Y015

@@ -50,6 +50,16 @@ class StorageResourceServiceStub:
                 request_serializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.ListStorageResourcesRequest.SerializeToString,
                 response_deserializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.ListStorageResourcesResponse.FromString,
                 _registered_method=True)
+        self.UpdateStorageResource = channel.unary_unary(
+                '/vahana.registry.v1.StorageResourceService/UpdateStorageResource',
+                request_serializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.UpdateStorageResourceRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.UpdateStorageResourceResponse.FromString,
+                _registered_method=True)
+        self.DeleteStorageResource = channel.unary_unary(
+                '/vahana.registry.v1.StorageResourceService/DeleteStorageResource',
+                request_serializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.DeleteStorageResourceRequest.SerializeToString,
+                response_deserializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.DeleteStorageResourceResponse.FromString,
+                _registered_method=True)
 
 
 class StorageResourceServiceServicer:
@@ -78,6 +88,23 @@ class StorageResourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateStorageResource(self, request, context):
+        """UpdateStorageResource changes what the mask names: any field that is not set by the service. Processes launched
+        before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+        (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteStorageResource(self, request, context):
+        """DeleteStorageResource takes a place off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and
+        PERMISSION_DENIED (NOT_ALLOWED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StorageResourceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +122,16 @@ def add_StorageResourceServiceServicer_to_server(servicer, server):
                     servicer.ListStorageResources,
                     request_deserializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.ListStorageResourcesRequest.FromString,
                     response_serializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.ListStorageResourcesResponse.SerializeToString,
+            ),
+            'UpdateStorageResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateStorageResource,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.UpdateStorageResourceRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.UpdateStorageResourceResponse.SerializeToString,
+            ),
+            'DeleteStorageResource': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteStorageResource,
+                    request_deserializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.DeleteStorageResourceRequest.FromString,
+                    response_serializer=vahana_dot_registry_dot_v1_dot_storage__resource__pb2.DeleteStorageResourceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +216,60 @@ class StorageResourceService:
             '/vahana.registry.v1.StorageResourceService/ListStorageResources',
             vahana_dot_registry_dot_v1_dot_storage__resource__pb2.ListStorageResourcesRequest.SerializeToString,
             vahana_dot_registry_dot_v1_dot_storage__resource__pb2.ListStorageResourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateStorageResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.StorageResourceService/UpdateStorageResource',
+            vahana_dot_registry_dot_v1_dot_storage__resource__pb2.UpdateStorageResourceRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_storage__resource__pb2.UpdateStorageResourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteStorageResource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.registry.v1.StorageResourceService/DeleteStorageResource',
+            vahana_dot_registry_dot_v1_dot_storage__resource__pb2.DeleteStorageResourceRequest.SerializeToString,
+            vahana_dot_registry_dot_v1_dot_storage__resource__pb2.DeleteStorageResourceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,15 @@ class StorageResourceServiceStub:
     """GetStorageResource returns one place. Fails with NOT_FOUND (NOT_FOUND)."""
     ListStorageResources: _grpc.UnaryUnaryMultiCallable[_storage_resource_pb2.ListStorageResourcesRequest, _storage_resource_pb2.ListStorageResourcesResponse]
     """ListStorageResources pages through the places, by name."""
+    UpdateStorageResource: _grpc.UnaryUnaryMultiCallable[_storage_resource_pb2.UpdateStorageResourceRequest, _storage_resource_pb2.UpdateStorageResourceResponse]
+    """UpdateStorageResource changes what the mask names: any field that is not set by the service. Processes launched
+    before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+    (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    DeleteStorageResource: _grpc.UnaryUnaryMultiCallable[_storage_resource_pb2.DeleteStorageResourceRequest, _storage_resource_pb2.DeleteStorageResourceResponse]
+    """DeleteStorageResource takes a place off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and
+    PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
 @_typing.type_check_only
 class StorageResourceServiceAsyncStub(StorageResourceServiceStub):
@@ -55,6 +64,15 @@ class StorageResourceServiceAsyncStub(StorageResourceServiceStub):
     """GetStorageResource returns one place. Fails with NOT_FOUND (NOT_FOUND)."""
     ListStorageResources: _aio.UnaryUnaryMultiCallable[_storage_resource_pb2.ListStorageResourcesRequest, _storage_resource_pb2.ListStorageResourcesResponse]  # type: ignore[assignment]
     """ListStorageResources pages through the places, by name."""
+    UpdateStorageResource: _aio.UnaryUnaryMultiCallable[_storage_resource_pb2.UpdateStorageResourceRequest, _storage_resource_pb2.UpdateStorageResourceResponse]  # type: ignore[assignment]
+    """UpdateStorageResource changes what the mask names: any field that is not set by the service. Processes launched
+    before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+    (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
+    DeleteStorageResource: _aio.UnaryUnaryMultiCallable[_storage_resource_pb2.DeleteStorageResourceRequest, _storage_resource_pb2.DeleteStorageResourceResponse]  # type: ignore[assignment]
+    """DeleteStorageResource takes a place off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and
+    PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
 class StorageResourceServiceServicer(metaclass=_abc_1.ABCMeta):
     """StorageResourceService keeps the places where inputs come from and outputs go."""
@@ -84,5 +102,26 @@ class StorageResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_resource_pb2.ListStorageResourcesResponse, _abc.Awaitable[_storage_resource_pb2.ListStorageResourcesResponse]]:
         """ListStorageResources pages through the places, by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateStorageResource(
+        self,
+        request: _storage_resource_pb2.UpdateStorageResourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_resource_pb2.UpdateStorageResourceResponse, _abc.Awaitable[_storage_resource_pb2.UpdateStorageResourceResponse]]:
+        """UpdateStorageResource changes what the mask names: any field that is not set by the service. Processes launched
+        before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
+        (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteStorageResource(
+        self,
+        request: _storage_resource_pb2.DeleteStorageResourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_resource_pb2.DeleteStorageResourceResponse, _abc.Awaitable[_storage_resource_pb2.DeleteStorageResourceResponse]]:
+        """DeleteStorageResource takes a place off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and
+        PERMISSION_DENIED (NOT_ALLOWED).
+        """
 
 def add_StorageResourceServiceServicer_to_server(servicer: StorageResourceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from vahana.event.v1 import state_pb2 as vahana_dot_event_dot_v1_dot_state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#vahana/scheduler/v1/scheduler.proto\x12\x13vahana.scheduler.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xfe\x01\n\x03Run\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x15\n\rexperiment_id\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessState\x12,\n\x05phase\x18\x04 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessPhase\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc4\x01\n\x07RunTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\'\n\x04type\x18\x02 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.vahana.event.v1.TaskState\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x33\n\x0fnext_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\rGetRunRequest\x12\'\n\nprocess_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\"d\n\x0eGetRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.vahana.scheduler.v1.Run\x12+\n\x05tasks\x18\x02 \x03(\x0b\x32\x1c.vahana.scheduler.v1.RunTask\"V\n\x0fListRunsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"S\n\x10ListRunsResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.vahana.scheduler.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbe\x01\n\x10SchedulerService\x12Q\n\x06GetRun\x12\".vahana.scheduler.v1.GetRunRequest\x1a#.vahana.scheduler.v1.GetRunResponse\x12W\n\x08ListRuns\x12$.vahana.scheduler.v1.ListRunsRequest\x1a%.vahana.scheduler.v1.ListRunsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#vahana/scheduler/v1/scheduler.proto\x12\x13vahana.scheduler.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xfe\x01\n\x03Run\x12\x12\n\nprocess_id\x18\x01 \x01(\t\x12\x15\n\rexperiment_id\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessState\x12,\n\x05phase\x18\x04 \x01(\x0e\x32\x1d.vahana.event.v1.ProcessPhase\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc4\x01\n\x07RunTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\'\n\x04type\x18\x02 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.vahana.event.v1.TaskState\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x33\n\x0fnext_attempt_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\rGetRunRequest\x12\'\n\nprocess_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\"d\n\x0eGetRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.vahana.scheduler.v1.Run\x12+\n\x05tasks\x18\x02 \x03(\x0b\x32\x1c.vahana.scheduler.v1.RunTask\"V\n\x0fListRunsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"S\n\x10ListRunsResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.vahana.scheduler.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc8\x01\n\x10SchedulerService\x12V\n\x06GetRun\x12\".vahana.scheduler.v1.GetRunRequest\x1a#.vahana.scheduler.v1.GetRunResponse\"\x03\x90\x02\x01\x12\\\n\x08ListRuns\x12$.vahana.scheduler.v1.ListRunsRequest\x1a%.vahana.scheduler.v1.ListRunsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRUNSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTRUNSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTRUNSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\017r\r\030\350\0072\010^[!-~]*$'
+  _globals['_SCHEDULERSERVICE'].methods_by_name['GetRun']._loaded_options = None
+  _globals['_SCHEDULERSERVICE'].methods_by_name['GetRun']._serialized_options = b'\220\002\001'
+  _globals['_SCHEDULERSERVICE'].methods_by_name['ListRuns']._loaded_options = None
+  _globals['_SCHEDULERSERVICE'].methods_by_name['ListRuns']._serialized_options = b'\220\002\001'
   _globals['_RUN']._serialized_start=152
   _globals['_RUN']._serialized_end=406
   _globals['_RUNTASK']._serialized_start=409
@@ -53,5 +57,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRUNSRESPONSE']._serialized_start=855
   _globals['_LISTRUNSRESPONSE']._serialized_end=938
   _globals['_SCHEDULERSERVICE']._serialized_start=941
-  _globals['_SCHEDULERSERVICE']._serialized_end=1131
+  _globals['_SCHEDULERSERVICE']._serialized_end=1141
 # @@protoc_insertion_point(module_scope)
