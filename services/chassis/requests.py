@@ -1,6 +1,8 @@
 """Answered requests by their client-chosen id: a repeat gets the first answer."""
 
 import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
@@ -8,10 +10,14 @@ from google.protobuf.message import Message
 from services.chassis import clock
 from services.chassis.db import Tx, insert_ignore
 from services.chassis.errors import RequestIdReused, Unavailable
+from services.chassis.rpc.auth import caller
 
 KEPT_US = 7 * 24 * 3600 * 1_000_000
 """How long a repeat gets the first answer."""
 _PURGE_EVERY_US = 3600 * 1_000_000
+
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 def fingerprint(request: Message) -> bytes:
@@ -26,6 +32,23 @@ class Requests:
         """Take the table that add_platform_tables put into the metadata."""
         self._table = metadata.tables["request"]
         self._purged_us = 0
+
+    def once(self, tx: Tx, request: Any, kind: type[Answer], make: Callable[[], Answer]) -> Answer:
+        """Return the answer `make` gives, remembered under the caller and the request's id; for a repeat the first one.
+
+        RequestIdReused where the id came with another content before.
+        """
+        first = self.recalled(tx, request, kind)
+        if first is not None:
+            return first
+        answer = make()
+        self.remember(tx, *_key(request), answer.SerializeToString())
+        return answer
+
+    def recalled(self, tx: Tx, request: Any, kind: type[Answer]) -> Answer | None:
+        """Return the answer a repeat gets, None for a new request: asked first where `make` is costly or does I/O."""
+        stored = self.recall(tx, *_key(request))
+        return None if stored is None else kind.FromString(stored)
 
     def recall(self, tx: Tx, caller: str, method: str, request_id: str, fingerprint: bytes) -> bytes | None:
         """Return the stored answer, None for a new request or no id. RequestIdReused when the content differs."""
@@ -68,3 +91,8 @@ class Requests:
     def purge(self, tx: Tx, before_us: int) -> int:
         """Forget answers given before a time; return how many."""
         return tx.execute(sa.delete(self._table).where(self._table.c.created_us < before_us)).rowcount
+
+
+def _key(request: Any) -> tuple[str, str, str, bytes]:
+    who = caller()
+    return f"{who.tenant}/{who.subject}", request.DESCRIPTOR.full_name, request.request_id, fingerprint(request)

@@ -85,12 +85,35 @@ def _request(metadata: sa.MetaData) -> None:
     sa.Index("ix_request_created_us", table.c.created_us)
 
 
+def _entity(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "entity",
+        metadata,
+        sa.Column("kind", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("tenant", sa.String(63), primary_key=True),
+        sa.Column("name", sa.String(300), primary_key=True),
+        sa.Column("parent", sa.String(300), nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("deleted", sa.Boolean, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+    )
+    sa.Index("ix_entity_parent", table.c.kind, table.c.tenant, table.c.parent, table.c.version)
+    sa.Table(
+        "entity_owner",
+        metadata,
+        sa.Column("owner", sa.String(63), primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("snapshot_us", sa.BigInteger, nullable=True),
+    )
+
+
 _TABLES: dict[str, Callable[[sa.MetaData], None]] = {
     "outbox": _outbox,
     "inbox": _inbox,
     "lease": _lease,
     "parked": _parked,
     "request": _request,
+    "entity": _entity,
 }
 
 

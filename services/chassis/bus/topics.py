@@ -15,10 +15,16 @@ class Topic:
 
 
 PROCESS = Topic("vahana.process", 8, 1)
-"""ProcessLaunched, experiment to scheduler, keyed by process id."""
+"""ProcessLaunched and ProcessIntended, experiment to scheduler, keyed by process id."""
 
 STATUS = Topic("vahana.status", 8, 0)
 """StatusChanged of scheduler and executor, keyed by process id."""
+
+SYNC = Topic("vahana.sync", 4, 0)
+"""EntityChanged, from the owner of an entity to all who keep copies, keyed by "{tenant}/{kind}/{name}"."""
+
+CANCEL = Topic("vahana.task.cancel", 6, 1)
+"""TaskCanceled, scheduler to executors, keyed by process id."""
 
 _TASK_TYPES = (
     state_pb2.TASK_TYPE_ENV_SETUP,
@@ -41,10 +47,13 @@ def kebab(task_type: int) -> str:
 TASK_TOPICS: dict[int, Topic] = {int(kind): Topic(f"vahana.task.{kebab(kind)}", 6, 1) for kind in _TASK_TYPES}
 """TaskDispatched by task type, scheduler to executors, keyed by process id."""
 
-ALL: tuple[Topic, ...] = (PROCESS, STATUS, *TASK_TOPICS.values())
+ALL: tuple[Topic, ...] = (PROCESS, STATUS, SYNC, CANCEL, *TASK_TOPICS.values())
 
 SCHEDULER = "vahana.scheduler"
 EVENTSINK = "vahana.eventsink"
+EXECUTOR_CANCEL = "vahana.executor.cancel"
+REGISTRY_SYNC = "vahana.registry.sync"
+EXPERIMENT_SYNC = "vahana.experiment.sync"
 
 
 def executor_group(task_type: int) -> str:

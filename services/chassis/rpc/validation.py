@@ -14,12 +14,17 @@ _SECRET_WORDS = ("token", "key", "secret", "password", "passphrase")
 
 def validate(message: Message) -> None:
     """Raise InvalidFields naming every field of `message` that breaks a rule of its contract."""
+    found = violations(message)
+    if found:
+        raise InvalidFields(found)
+
+
+def violations(message: Message) -> list[FieldViolation]:
+    """Every field of `message` that breaks a rule of its contract, and how."""
     # Imported with the first request: a service should answer health before it has loaded a rule engine.
     from protovalidate import collect_violations  # noqa: PLC0415
 
-    found = collect_violations(message)
-    if found:
-        raise InvalidFields([_violation(each) for each in found])
+    return [_violation(each) for each in collect_violations(message)]
 
 
 def _violation(found: Any) -> FieldViolation:
