@@ -1,7 +1,7 @@
 # The first time, each of these sets up all it needs; after that setting up takes no time.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup packages jars demo up test lint lint-python lint-protos gen gen-check lock bench
+.PHONY: help setup packages jars demo up test lint lint-python lint-protos lint-typescript gen gen-check lock bench
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -37,7 +37,7 @@ up: setup ## bring a mesh up in ~/.vahana and leave it running; `.venv/bin/vahan
 test: setup ## run all tests; PYTEST_ARGS="…" goes to pytest
 	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-lint: setup lint-python gen-check lint-protos ## check style, types, import rules, generated code and contracts
+lint: setup lint-python gen-check lint-protos lint-typescript ## check style, types, import rules, generated code and contracts
 
 lint-python: .venv/.installed
 	$(BIN)/ruff check $(SOURCES)
@@ -50,6 +50,12 @@ lint-protos: node_modules/.installed
 	$(BUF) lint
 	@if git rev-parse -q --verify main >/dev/null; then set -x; $(BUF) breaking --against '.git#branch=main'; \
 	else echo "skipped: buf breaking; there is no branch main to compare with"; fi
+
+# Whoever writes another language gets a client by buf and its plugin alone.
+lint-typescript: node_modules/.installed
+	PATH="$(CURDIR)/node_modules/.bin:$$PATH" $(BUF) generate
+	node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext --skipLibCheck \
+	  $$(find .run/typescript -name '*.ts')
 
 node_modules/.installed: package.json package-lock.json
 	deploy/dev/packages --lint
