@@ -9,12 +9,19 @@ from typing import Any, Protocol, TypeVar
 
 import grpc
 
+from vahana.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 from vahana.experiment.v1.data_pb2_grpc import DataServiceStub
 from vahana.experiment.v1.experiment_pb2_grpc import ExperimentServiceStub
 from vahana.experiment.v1.project_pb2_grpc import ProjectServiceStub
+from vahana.experiment.v1.sharing_pb2_grpc import SharingServiceStub
 from vahana.profile.v1.credential_pb2_grpc import CredentialServiceStub
+from vahana.profile.v1.group_pb2_grpc import GroupServiceStub
+from vahana.profile.v1.identity_pb2_grpc import IdentityServiceStub
+from vahana.profile.v1.token_pb2_grpc import ApiTokenServiceStub
+from vahana.profile.v1.user_pb2_grpc import UserServiceStub
 from vahana.registry.v1.application_pb2_grpc import ApplicationServiceStub
 from vahana.registry.v1.compute_resource_pb2_grpc import ComputeResourceServiceStub
+from vahana.registry.v1.group_resource_profile_pb2_grpc import GroupResourceProfileServiceStub
 
 CALL_SECONDS = 30.0
 """The longest wait for the answer to one call, where the caller names none."""
@@ -51,12 +58,19 @@ class Connection:
         self.address = address
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         channel = grpc.intercept_channel(self._channel, _Caller(token))
+        self.api_tokens = ApiTokenServiceStub(channel)
         self.applications = ApplicationServiceStub(channel)
         self.compute_resources = ComputeResourceServiceStub(channel)
         self.credentials = CredentialServiceStub(channel)
         self.data = DataServiceStub(channel)
+        self.executors = ExecutorServiceStub(channel)
         self.experiments = ExperimentServiceStub(channel)
+        self.group_resource_profiles = GroupResourceProfileServiceStub(channel)
+        self.groups = GroupServiceStub(channel)
+        self.identity = IdentityServiceStub(channel)
         self.projects = ProjectServiceStub(channel)
+        self.sharing = SharingServiceStub(channel)
+        self.users = UserServiceStub(channel)
 
     def close(self) -> None:
         """Ends the connection and the calls under way."""

@@ -1,4 +1,4 @@
-"""vahana compute add, list, show."""
+"""vahana compute add, list, show, check, delete."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from vahana.event.v1 import task_pb2
+from vahana.executor.v1 import executor_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import compute_resource_pb2 as pb
 from vahana_client.cli.context import context
-from vahana_client.cli.errors import BadInputError
-from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment, short
+from vahana_client.cli.errors import BadInputError, ExitCode
+from vahana_client.cli.output import Columns, Format, Output, emit_data, emit_one, emit_rows, moment, plain, short
 from vahana_client.connection import every, new_request_id
 
 cli = typer.Typer(help="Hosts and clusters on which experiments run.", no_args_is_help=True)
+
+_CHECK_SECONDS = 90.0
 
 _COLUMNS: Columns = {
     "NAME": lambda one: one.name,
@@ -23,6 +26,12 @@ _COLUMNS: Columns = {
     "JOB MANAGER": lambda one: short(task_pb2.JobManager, one.job_manager),
     "SCRATCH": lambda one: one.scratch,
     "DESCRIPTION": lambda one: one.description,
+}
+
+_FINDINGS: Columns = {
+    "CHECK": lambda one: one.check,
+    "PASSED": lambda one: "yes" if one.passed else "no",
+    "FOUND": lambda one: one.detail,
 }
 
 
@@ -91,6 +100,26 @@ def show(ctx: typer.Context, name: str, output: Output = Format.TABLE) -> None:
     with context(ctx).connect() as connection:
         found = connection.compute_resources.GetComputeResource(pb.GetComputeResourceRequest(name=name))
     _emit(output, found.compute_resource)
+
+
+@cli.command()
+def check(ctx: typer.Context, name: str, output: Output = Format.TABLE) -> None:
+    """Connect to a compute resource and report what is found; exits with 1 where a check does not pass."""
+    request = executor_pb2.CheckComputeResourceRequest(compute_resource=name)
+    with context(ctx).connect() as connection:
+        report = connection.executors.CheckComputeResource(request, timeout=_CHECK_SECONDS).report
+    if output is Format.TABLE:
+        emit_rows(output, report.findings, _FINDINGS, "nothing was found out")
+    else:
+        emit_data(output, plain(report))
+    raise typer.Exit(ExitCode.OK if report.passed else ExitCode.FAILED)
+
+
+@cli.command()
+def delete(ctx: typer.Context, name: str) -> None:
+    """Take a compute resource off; refused while applications are deployed on it."""
+    with context(ctx).connect() as connection:
+        connection.compute_resources.DeleteComputeResource(pb.DeleteComputeResourceRequest(name=name))
 
 
 def _emit(output: Format, one: pb.ComputeResource) -> None:

@@ -1,4 +1,4 @@
-"""vahana credential add, list."""
+"""vahana credential add, list, uses, delete."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from vahana.profile.v1 import credential_pb2 as pb
 from vahana_client.cli.context import context
 from vahana_client.cli.errors import BadInputError
-from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment
+from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment, short
 from vahana_client.connection import every, new_request_id
 
 cli = typer.Typer(help="SSH keys, kept by the mesh; private keys never leave it.", no_args_is_help=True)
@@ -21,6 +21,15 @@ _COLUMNS: Columns = {
     "FINGERPRINT": lambda one: one.fingerprint,
     "CREATED": lambda one: moment(one.create_time),
     "LAST USED": lambda one: moment(one.last_use_time),
+}
+
+_USES: Columns = {
+    "TIME": lambda one: moment(one.time),
+    "CREDENTIAL": lambda one: one.credential_id,
+    "ACTION": lambda one: short(pb.CredentialAction, one.action),
+    "BY": lambda one: one.caller,
+    "LOGIN": lambda one: f"{one.login}@{one.host}" if one.host else "",
+    "PROCESS": lambda one: one.process_id,
 }
 
 
@@ -61,3 +70,27 @@ def list_(ctx: typer.Context, output: Output = Format.TABLE) -> None:
             lambda page: page.credentials,
         )
         emit_rows(output, rows, _COLUMNS, "no credential yet; `vahana credential add` makes one")
+
+
+@cli.command()
+def uses(
+    ctx: typer.Context,
+    credential_id: Annotated[str, typer.Option("--id", help="Only of this credential.")] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """List what was ever done with the keys, the latest first."""
+    with context(ctx).connect() as connection:
+        rows = every(
+            lambda token: connection.credentials.ListCredentialUses(
+                pb.ListCredentialUsesRequest(credential_id=credential_id, page_token=token)
+            ),
+            lambda page: page.uses,
+        )
+        emit_rows(output, rows, _USES, "no key was ever used")
+
+
+@cli.command()
+def delete(ctx: typer.Context, name: Annotated[str, typer.Argument(help="The credential's name or id.")]) -> None:
+    """Destroy a key for good; hosts that log in with it can't any more."""
+    with context(ctx).connect() as connection:
+        connection.credentials.DeleteCredential(pb.DeleteCredentialRequest(credential=name))

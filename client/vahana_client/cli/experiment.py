@@ -69,17 +69,29 @@ def show(ctx: typer.Context, experiment_id: Id, output: Output = Format.TABLE) -
 
 
 @cli.command("list")
-def list_(
+def list_(  # noqa: PLR0917 (the command line's options)
     ctx: typer.Context,
     project: Annotated[str, typer.Option(help="Only those of this project.")] = "",
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only those in this state; may be given several times.")
+    ] = None,
+    owner: Annotated[str, typer.Option(help="Only those of this user.")] = "",
+    tag: Annotated[str, typer.Option(help="Only those with this tag.")] = "",
+    application: Annotated[str, typer.Option(help="Only those of this application.")] = "",
     output: Output = Format.TABLE,
 ) -> None:
     """List experiments, the newest first."""
+    request = pb.ListExperimentsRequest(
+        project=project, states=views.states(state or []), owner=owner, tag=tag, application=application
+    )
+
+    def page(token: str) -> pb.ListExperimentsResponse:
+        request.page_token = token
+        return connection.experiments.ListExperiments(request)
+
     with context(ctx).connect() as connection:
         rows = every(
-            lambda token: connection.experiments.ListExperiments(
-                pb.ListExperimentsRequest(project=project, page_token=token)
-            ),
+            page,
             lambda page: page.experiments,
         )
         emit_rows(output, rows, views.EXPERIMENTS, "no experiment yet; `vahana experiment run FILE` runs one")

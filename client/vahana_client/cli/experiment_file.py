@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.json_format import ParseDict, ParseError
+
+from vahana.event.v1 import task_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.registry.v1 import application_pb2
 from vahana_client import files
@@ -15,7 +18,7 @@ from vahana_client.cli.output import short
 from vahana_client.cli.yaml_file import read_mapping, scalar
 
 _REQUIRED = ("name", "project", "application", "compute_resource")
-_OPTIONAL = ("queue", "cleanup", "description", "inputs")
+_OPTIONAL = ("queue", "cleanup", "description", "inputs", "tags", "resources")
 _FILE_TYPES = (application_pb2.DATA_TYPE_URI, application_pb2.DATA_TYPE_URI_COLLECTION)
 
 Types = Mapping[str, int]
@@ -52,6 +55,10 @@ def read_experiment(path: Path) -> ExperimentFile:
     if cleanup not in pb.CleanupPolicy.keys():  # noqa: SIM118
         policies = ", ".join(short(pb.CleanupPolicy, number).lower() for number in pb.CleanupPolicy.values() if number)
         faults.append(("cleanup", f"must be one of {policies}"))
+    tags = data.get("tags") or []
+    if not isinstance(tags, list):
+        faults.append(("tags", "must be a list of words"))
+    resources = _resources(data, faults)
     if faults:
         raise BadInputError(f"{path} does not describe an experiment", faults)
     name, _, version = scalar(data["application"]).partition("@")
@@ -61,11 +68,27 @@ def read_experiment(path: Path) -> ExperimentFile:
         application=name,
         application_version=version,
         compute_resource=scalar(data["compute_resource"]),
-        batch_queue=scalar(data.get("queue") or ""),
+        resources=resources,
+        tags=[scalar(tag) for tag in tags],
         cleanup_policy=pb.CleanupPolicy.Value(cleanup),
         description=scalar(data.get("description") or ""),
     )
     return ExperimentFile(path, spec, inputs)
+
+
+def _resources(data: dict[str, Any], faults: list[tuple[str, str]]) -> task_pb2.JobResources:
+    """What the job asks for: numbers as they are, wall_time in seconds; `queue` beside it names the batch queue."""
+    given = data.get("resources") or {}
+    try:
+        if not isinstance(given, dict):
+            raise ParseError("must be a mapping of names to values")
+        times = {"wall_time": f"{given['wall_time']}s"} if isinstance(given.get("wall_time"), int | float) else {}
+        resources = ParseDict({**given, **times}, task_pb2.JobResources())
+    except (ParseError, ValueError) as error:
+        faults.append(("resources", str(error).splitlines()[0].split(" Available Fields")[0]))
+        return task_pb2.JobResources()
+    resources.batch_queue = resources.batch_queue or scalar(data.get("queue") or "")
+    return resources
 
 
 def prepare(file: ExperimentFile, types: Types | None) -> PreparedExperiment:

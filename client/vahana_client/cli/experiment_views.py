@@ -7,6 +7,8 @@ from pathlib import Path
 
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
+from vahana.experiment.v1 import sharing_pb2
+from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.output import (
     Columns,
     Format,
@@ -20,6 +22,7 @@ from vahana_client.cli.output import (
     short,
     show,
     table,
+    visible,
 )
 from vahana_client.cli.progress import task_cells
 
@@ -29,6 +32,8 @@ EXPERIMENTS: Columns = {
     "PROJECT": lambda one: one.spec.project,
     "APPLICATION": lambda one: f"{one.spec.application}@{one.spec.application_version}",
     "STATE": lambda one: short(state_pb2.ExperimentState, one.state),
+    "TAGS": lambda one: " ".join(one.spec.tags),
+    "OWNER": lambda one: one.owner,
     "CREATED": lambda one: moment(one.create_time),
     "REASON": lambda one: one.reason,
 }
@@ -53,6 +58,8 @@ _TASKS: Columns = {
     "REASON": lambda one: one.reason,
 }
 
+_WAITING = (state_pb2.PROCESS_STATE_BLOCKED, state_pb2.PROCESS_STATE_PAUSED)
+
 
 def emit_experiment(form: Format, one: pb.Experiment) -> None:
     """Prints an experiment without its tasks."""
@@ -71,13 +78,42 @@ def emit_whole(form: Format, found: pb.GetExperimentResponse) -> None:
             ("process", process.process_id),
             ("process state", short(state_pb2.ProcessState, process.state)),
             ("phase", short(state_pb2.ProcessPhase, process.phase)),
-            ("waits for", process.reason if process.state == state_pb2.PROCESS_STATE_BLOCKED else ""),
+            ("waits for", process.reason if process.state in _WAITING else ""),
             ("directory", process.directory),
         ]
     )
     if found.tasks:
         out().print()
         show(table(_TASKS, found.tasks))
+
+
+def emit_validation(form: Format, found: pb.ValidateExperimentResponse) -> None:
+    """Prints what a launch would do."""
+    if form is not Format.TABLE:
+        emit_data(form, plain(found))
+        return
+    report = found.compute_resource_report
+    emit_facts(
+        [
+            *_experiment_facts(found.experiment),
+            ("login", f"{found.target.login}@{found.target.address}"),
+            ("directory", found.directory),
+            ("tasks", ", ".join(task.task_id for task in found.tasks)),
+            *(
+                (f"{'allowed' if one.allowed else 'refused'} by {one.rule}", one.reason or "-")
+                for one in found.verdicts
+            ),
+            *(
+                (f"host: {one.check}", f"{'passed' if one.passed else 'failed'} {one.detail}")
+                for one in report.findings
+            ),
+            ("host", found.compute_resource_report_error),
+            ("no job script", found.job_script_error),
+        ]
+    )
+    if found.job_script:
+        out().print()
+        out().print(visible(found.job_script))
 
 
 def emit_outputs(form: Format, outputs: Sequence[task_pb2.StoredFile], paths: Mapping[str, Path]) -> None:
@@ -107,11 +143,14 @@ def _experiment_facts(one: pb.Experiment) -> list[tuple[str, object]]:
         ("project", one.spec.project),
         ("application", f"{one.spec.application}@{one.spec.application_version}"),
         ("compute resource", one.spec.compute_resource),
-        ("queue", one.spec.batch_queue),
+        ("queue", one.spec.resources.batch_queue),
+        ("tags", " ".join(one.spec.tags)),
         ("state", short(state_pb2.ExperimentState, one.state)),
         ("reason", one.reason),
         ("condition", short(state_pb2.ConditionCode, one.condition_code)),
         ("owner", one.owner),
+        ("you may", short(sharing_pb2.Permission, one.permission).lower()),
+        ("asked for", short(state_pb2.ProcessIntent, one.intent).lower()),
         ("created", moment(one.create_time)),
     ]
 
@@ -121,3 +160,16 @@ def _event_state(change: event_pb2.StatusChanged) -> str:
         return short(state_pb2.TaskState, change.task_state)
     phase = short(state_pb2.ProcessPhase, change.phase)
     return f"{short(state_pb2.ProcessState, change.process_state)} {phase}".strip()
+
+
+def _verdict(well: bool, text: str) -> str:
+    return f"{'ok' if well else 'refused'}: {text}" if text else "ok" if well else "refused"
+
+
+def states(names: Sequence[str]) -> list[state_pb2.ExperimentState.ValueType]:
+    """Turns names of states as people write them into those of the contracts."""
+    known = {short(state_pb2.ExperimentState, one): one for one in state_pb2.ExperimentState.values() if one}
+    unknown = [name for name in names if name.upper() not in known]
+    if unknown:
+        raise BadInputError(f"no such state: {', '.join(unknown)}; there are {', '.join(known)}")
+    return [known[name.upper()] for name in names]

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from vahana_client.cli import app, compute, credential, experiment, mesh, project
+from vahana_client.cli import (
+    app,
+    compute,
+    credential,
+    experiment,
+    experiment_control,
+    group,
+    mesh,
+    policy,
+    project,
+    share,
+    token,
+    user,
+)
 from vahana_client.cli.context import Context
 from vahana_client.cli.errors import EXIT_CODES, CommandError, ExitCode
 from vahana_client.cli.output import err, visible
@@ -28,6 +41,13 @@ cli.add_typer(app.cli, name="app")
 cli.add_typer(credential.cli, name="credential")
 cli.add_typer(project.cli, name="project")
 cli.add_typer(experiment.cli, name="experiment")
+experiment_control.register(experiment.cli)
+cli.add_typer(share.cli, name="share")
+cli.add_typer(user.cli, name="user")
+cli.add_typer(group.cli, name="group")
+cli.add_typer(token.cli, name="token")
+cli.add_typer(policy.cli, name="policy")
+cli.command()(user.whoami)
 
 
 @cli.callback()
