@@ -2,40 +2,41 @@
 
 The owner publishes an entity in the transaction that changes it: a row here, and a message in the outbox. Every change
 of any of the owner's entities gets the next version, so that copies keep the highest and messages may come late or
-twice.
+twice. What is no more keeps its row, so that a late message cannot bring it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
+from sqlalchemy.dialects import postgresql, sqlite
 
-from services.chassis import clock
+from services.chassis import changes, clock
 from services.chassis.bus.topics import SYNC
-from services.chassis.db import Tx, insert_ignore
-from services.chassis.ids import new_id
+from services.chassis.changes import OWNERS, Key, key_of, kinds_of
+from services.chassis.db import Tx
 from services.chassis.outbox import Outbox
-from vahana.event.v1 import event_pb2, sync_pb2
+from vahana.event.v1.sync_pb2 import EntityChanged
 
-PROFILE = "profile"
-REGISTRY = "registry"
-OWNERS: dict[int, str] = {
-    sync_pb2.ENTITY_KIND_TENANT: PROFILE,
-    sync_pb2.ENTITY_KIND_USER: PROFILE,
-    sync_pb2.ENTITY_KIND_GROUP: PROFILE,
-    sync_pb2.ENTITY_KIND_GROUP_MEMBER: PROFILE,
-    sync_pb2.ENTITY_KIND_COMPUTE_RESOURCE: REGISTRY,
-    sync_pb2.ENTITY_KIND_STORAGE_RESOURCE: REGISTRY,
-    sync_pb2.ENTITY_KIND_APPLICATION: REGISTRY,
-    sync_pb2.ENTITY_KIND_APPLICATION_DEPLOYMENT: REGISTRY,
-    sync_pb2.ENTITY_KIND_GROUP_RESOURCE_PROFILE: REGISTRY,
-}
-"""The service that owns each kind."""
+LARGEST_PAGE = 1024 * 1024
+"""Bytes after which a page takes no further entity: it has to fit into a gRPC message."""
+_LONGEST_KEY = 200
+_AT_ONCE = 500
+"""Names or parents in one query."""
 
 Entity = TypeVar("Entity", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerState:
+    """How far an owner's entities are known here; `snapshot_us`: when they were last read whole, None for never."""
+
+    version: int = 0
+    snapshot_us: int | None = None
 
 
 class Entities:
@@ -54,18 +55,15 @@ class Entities:
         if self._outbox is None:
             raise RuntimeError("only the owner of entities publishes them")
         version = self._next_version(tx, OWNERS[kind])
-        changed = sync_pb2.EntityChanged(
-            kind=sync_pb2.EntityKind.ValueType(kind),
-            tenant=tenant,
-            name=name,
-            parent=parent,
-            version=version,
-            deleted=message is None,
-        )
-        if message is not None:
-            changed.entity.Pack(message)
-        self.apply(tx, [changed])
-        self._outbox.add(tx, SYNC, f"{tenant}/{kind}/{name}", _envelope(changed, OWNERS[kind]).SerializeToString())
+        change = EntityChanged(kind=kind, tenant=tenant, name=name, parent=parent, version=version)  # type: ignore[arg-type]
+        if message is None:
+            change.deleted = True
+        else:
+            change.entity.Pack(message, deterministic=True)
+        self.apply(tx, [change])
+        # Entities that share so many characters share a partition, which does no harm.
+        key = f"{tenant}/{kind}/{name}"[:_LONGEST_KEY]
+        self._outbox.add(tx, SYNC, key, changes.envelope(change).SerializeToString())
 
     def find(self, tx: Tx, kind: int, tenant: str, name: str, of: type[Entity]) -> Entity | None:
         """Return an entity, None where there is none."""
@@ -78,55 +76,144 @@ class Entities:
         return None if content is None else of.FromString(content)
 
     def children(self, tx: Tx, kind: int, tenant: str, parent: str, of: type[Entity]) -> list[Entity]:
-        """Return the entities of a parent, the one changed last at the end."""
+        """Return the entities of a parent, the one changed last at the end; those without a parent where it is ""."""
         columns = self._table.c
-        rows: Iterable[bytes] = tx.execute(
-            sa.select(columns.content)
-            .where(columns.kind == kind, columns.tenant == tenant, columns.parent == parent, columns.deleted.is_(False))
-            .order_by(columns.version)
-        ).scalars()
-        return [of.FromString(content) for content in rows]
+        query = self._contents(kind, tenant, columns.parent, [parent]).order_by(columns.version)
+        contents: Iterable[bytes] = tx.execute(query).scalars()
+        return [of.FromString(content) for content in contents]
 
-    def apply(self, tx: Tx, changes: Iterable[sync_pb2.EntityChanged]) -> int:
-        """Keep each change whose version is higher than the one kept; return how many were."""
-        return sum(self._keep(tx, change) for change in changes)
+    def named(self, tx: Tx, kind: int, tenant: str, names: Collection[str], of: type[Entity]) -> list[Entity]:
+        """Return those of the entities of these names that there are."""
+        return self._some(tx, kind, tenant, self._table.c.name, names, of)
 
-    def _keep(self, tx: Tx, change: sync_pb2.EntityChanged) -> bool:
+    def of_parents(self, tx: Tx, kind: int, tenant: str, parents: Collection[str], of: type[Entity]) -> list[Entity]:
+        """Return the entities of any of these parents."""
+        return self._some(tx, kind, tenant, self._table.c.parent, parents, of)
+
+    def told(self, tx: Tx, kind: int, tenant: str, *, name: str, parent: str, limit: int) -> list[EntityChanged]:
+        """Return the entity of that name or, where it is "", those of the parent, deleted ones too; changed last first.
+
+        At most `limit` of them, and fewer where these make up 1 MiB.
+        """
         columns = self._table.c
-        key = {"kind": int(change.kind), "tenant": change.tenant, "name": change.name}
-        values = {
-            "parent": change.parent,
-            "version": change.version,
-            "deleted": change.deleted,
-            "content": change.entity.value,
-        }
-        if insert_ignore(tx, self._table, [key | values]):
-            return True
-        raised = (
-            sa.update(self._table)
-            .where(*(columns[name] == value for name, value in key.items()), columns.version < change.version)
-            .values(values)
+        wanted = columns.name == name if name else columns.parent == parent
+        query = sa.select(self._table).where(columns.kind == kind, columns.tenant == tenant, wanted)
+        return self._read(tx, query.order_by(columns.version.desc()).limit(limit))
+
+    def page(self, tx: Tx, owner: str, after: Key | None, limit: int) -> list[EntityChanged]:
+        """Return an owner's next entities by key, deleted ones too, within the bounds of `told`."""
+        columns = self._table.c
+        key = sa.tuple_(columns.kind, columns.tenant, columns.name)
+        query = sa.select(self._table).where(columns.kind.in_(kinds_of(owner)))
+        if after is not None:
+            query = query.where(key > sa.tuple_(*after))
+        return self._read(tx, query.order_by(columns.kind, columns.tenant, columns.name).limit(limit))
+
+    def apply(self, tx: Tx, told: Iterable[EntityChanged]) -> int:
+        """Keep each change whose version is higher than the one kept; return how many were.
+
+        ValueError for one of no known kind, or whose entity is not of its kind's type.
+        """
+        newest: dict[Key, dict[str, Any]] = {}
+        for change in told:
+            row, key = changes.to_row(change), key_of(change)
+            if key not in newest or newest[key]["version"] < change.version:
+                newest[key] = row
+        if not newest:
+            return 0
+        insert = _insert(tx, self._table)
+        kept = {name: insert.excluded[name] for name in ("parent", "version", "deleted", "content")}
+        upsert = insert.on_conflict_do_update(
+            index_elements=list(self._table.primary_key),
+            set_=kept,
+            where=self._table.c.version < insert.excluded.version,
         )
-        return tx.execute(raised).rowcount > 0
+        # In one order everywhere: two writers of the same entities wait for one another and never deadlock.
+        return tx.execute(upsert, [newest[key] for key in sorted(newest)]).rowcount
+
+    def saw(self, tx: Tx, owner: str, version: int) -> None:
+        """Record that a change of that version was heard of; one lower than before changes nothing."""
+        insert = _insert(tx, self._owners).values(owner=owner, version=version, snapshot_us=None)
+        higher = insert.on_conflict_do_update(
+            index_elements=[self._owners.c.owner],
+            set_={"version": insert.excluded.version},
+            where=self._owners.c.version < insert.excluded.version,
+        )
+        tx.execute(higher)
+
+    def state(self, tx: Tx, owner: str) -> OwnerState:
+        """Return how far an owner's entities are known here; at the owner itself, its own count."""
+        columns = self._owners.c
+        row = tx.execute(sa.select(columns.version, columns.snapshot_us).where(columns.owner == owner)).one_or_none()
+        return OwnerState(row.version, row.snapshot_us) if row else OwnerState()
+
+    def count(self, tx: Tx, owner: str) -> int:
+        """Return how many entities of an owner there are, deleted ones aside."""
+        columns = self._table.c
+        query = sa.select(sa.func.count()).where(columns.kind.in_(kinds_of(owner)), columns.deleted.is_(False))
+        return tx.execute(query).scalar_one()
+
+    def replace(self, tx: Tx, owner: str, as_of: int, told: Collection[EntityChanged], *, seen: int = 0) -> None:
+        """Put an owner's entities, read whole when it was at version `as_of`, in place of the copies.
+
+        What was told of since then stays. `seen`: the copies' version before the owner was asked; where that is higher
+        than `as_of`, the owner's database was set back and nothing of the copies stays.
+        """
+        # The row's lock comes first here and in all who take both.
+        self.saw(tx, owner, as_of)
+        set_back = seen > as_of
+        self._remove(tx, owner, set() if set_back else set(map(key_of, told)), None if set_back else as_of)
+        self.apply(tx, told)
+        values = {"snapshot_us": clock.now_us()} | ({"version": as_of} if set_back else {})
+        tx.execute(sa.update(self._owners).where(self._owners.c.owner == owner).values(values))
+
+    def _remove(self, tx: Tx, owner: str, kept: set[Key], up_to: int | None) -> None:
+        """Remove an owner's entities up to a version, or all of them; those to be kept aside."""
+        columns = self._table.c
+        query = sa.select(columns.kind, columns.tenant, columns.name).where(columns.kind.in_(kinds_of(owner)))
+        if up_to is not None:
+            query = query.where(columns.version <= up_to)
+        gone = sorted({(row.kind, row.tenant, row.name) for row in tx.execute(query)} - kept)
+        if gone:
+            key = ("kind", "tenant", "name")
+            delete = sa.delete(self._table).where(*(columns[name] == sa.bindparam(f"its_{name}") for name in key))
+            tx.execute(delete, [{f"its_{name}": value for name, value in zip(key, each, strict=True)} for each in gone])
+
+    def _some(  # noqa: PLR0917 - which, and by what they are known
+        self, tx: Tx, kind: int, tenant: str, column: sa.Column[str], keys: Collection[str], of: type[Entity]
+    ) -> list[Entity]:
+        ordered, found = sorted(keys), list[Entity]()
+        for start in range(0, len(ordered), _AT_ONCE):
+            query = self._contents(kind, tenant, column, ordered[start : start + _AT_ONCE])
+            contents: Iterable[bytes] = tx.execute(query).scalars()
+            found += [of.FromString(content) for content in contents]
+        return found
+
+    def _contents(self, kind: int, tenant: str, column: sa.Column[str], keys: Sequence[str]) -> sa.Select[Any]:
+        columns = self._table.c
+        return sa.select(columns.content).where(
+            columns.kind == kind, columns.tenant == tenant, column.in_(keys), columns.deleted.is_(False)
+        )
 
     def _next_version(self, tx: Tx, owner: str) -> int:
-        insert_ignore(tx, self._owners, [{"owner": owner, "version": 0, "snapshot_us": None}])
-        columns = self._owners.c
+        insert = _insert(tx, self._owners).values(owner=owner, version=1, snapshot_us=None)
+        raised = insert.on_conflict_do_update(
+            index_elements=[self._owners.c.owner], set_={"version": self._owners.c.version + 1}
+        )
         # The row's lock makes versions rise in the order of commits.
-        return tx.execute(
-            sa.update(self._owners)
-            .where(columns.owner == owner)
-            .values(version=columns.version + 1)
-            .returning(columns.version)
-        ).scalar_one()
+        return tx.execute(raised.returning(self._owners.c.version)).scalar_one()
+
+    @staticmethod
+    def _read(tx: Tx, query: sa.Select[Any]) -> list[EntityChanged]:
+        found, size = [], 0
+        with tx.execute(query) as rows:
+            for row in rows:
+                found.append(changes.from_row(row))
+                size += len(row.content)
+                if size >= LARGEST_PAGE:
+                    break
+        return found
 
 
-def _envelope(changed: sync_pb2.EntityChanged, owner: str) -> event_pb2.Envelope:
-    return event_pb2.Envelope(
-        id=new_id("msg"),
-        tenant=changed.tenant,
-        aggregate_id=changed.name,
-        source=owner,
-        time=clock.to_timestamp(clock.now_us()),
-        entity_changed=changed,
-    )
+def _insert(tx: Tx, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)

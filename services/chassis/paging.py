@@ -30,11 +30,15 @@ def decode_token(token: str) -> tuple[str, ...]:
     try:
         content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         parts = json.loads(content)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         parts = None
-    # A NUL would be refused by PostgreSQL, far from where it can be explained.
-    if not isinstance(parts, list) or not all(isinstance(part, str) and "\0" not in part for part in parts):
+    if not isinstance(parts, list) or not all(isinstance(part, str) and _storable(part) for part in parts):
         raise InvalidFields(
             [FieldViolation("page_token", "is not a token of this list; send next_page_token as it came, or nothing")]
         )
     return tuple(parts)
+
+
+def _storable(part: str) -> bool:
+    """Whether a database takes the text: a NUL or half a surrogate pair would be refused there, without a word."""
+    return "\0" not in part and not any("\ud800" <= each <= "\udfff" for each in part)

@@ -38,11 +38,19 @@ class Requests:
 
         RequestIdReused where the id came with another content before.
         """
-        first = self.recalled(tx, request, kind)
-        if first is not None:
-            return first
+        if not request.request_id:
+            return make()
+        key = _key(request)
+        # The row comes first: a repeat at the same time waits for it here, and not with what `make` finds taken.
+        if not self._insert(tx, key, b""):
+            first = self.recall(tx, *key)
+            if first is None:
+                raise Unavailable(f"request {request.request_id!r} was just forgotten; repeat it")
+            return kind.FromString(first)
         answer = make()
-        self.remember(tx, *_key(request), answer.SerializeToString())
+        columns = self._table.c
+        same = (columns.caller == key[0], columns.method == key[1], columns.request_id == key[2])
+        tx.execute(sa.update(self._table).where(*same).values(response=answer.SerializeToString()))
         return answer
 
     def recalled(self, tx: Tx, request: Any, kind: type[Answer]) -> Answer | None:
@@ -72,21 +80,18 @@ class Requests:
         """Store the answer with the transaction that made it true; nothing without an id."""
         if not request_id:
             return
+        if not self._insert(tx, (caller, method, request_id, fingerprint), response):
+            # Another replica answered the same request meanwhile: this transaction must not stand beside its.
+            raise Unavailable(f"request {request_id!r} is being answered elsewhere; repeat it to get that answer")
+
+    def _insert(self, tx: Tx, key: tuple[str, str, str, bytes], response: bytes) -> bool:
+        """Store an answer; False where there is one. Waits for whoever is storing one under the same key."""
         now = clock.now_us()
         if now - self._purged_us > _PURGE_EVERY_US:
             self._purged_us = now
             self.purge(tx, now - KEPT_US)
-        row = {
-            "caller": caller,
-            "method": method,
-            "request_id": request_id,
-            "fingerprint": fingerprint,
-            "response": response,
-            "created_us": now,
-        }
-        if not insert_ignore(tx, self._table, [row]):
-            # Another replica answered the same request meanwhile: this transaction must not stand beside its.
-            raise Unavailable(f"request {request_id!r} is being answered elsewhere; repeat it to get that answer")
+        row = dict(zip(("caller", "method", "request_id", "fingerprint"), key, strict=True))
+        return insert_ignore(tx, self._table, [row | {"response": response, "created_us": now}]) == 1
 
     def purge(self, tx: Tx, before_us: int) -> int:
         """Forget answers given before a time; return how many."""

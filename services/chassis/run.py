@@ -30,11 +30,17 @@ from pydantic_settings import SettingsError
 
 from services.chassis import log
 from services.chassis.errors import Unavailable
-from services.chassis.rpc.auth import TokenVerifier
+from services.chassis.rpc.access import AccessToken, FileToken
+from services.chassis.rpc.access_tokens import AccessTokenVerifier
+from services.chassis.rpc.client import bare_channel, channel
+from services.chassis.rpc.key_watch import KeyWatch, fetcher
+from services.chassis.rpc.keys import Keys
 from services.chassis.rpc.server import RpcServer
+from services.chassis.rpc.tls import Tls
 from services.chassis.settings import Settings
 
 if TYPE_CHECKING:
+    import grpc
     from sqlalchemy import MetaData
 
     from services.chassis.bus.api import Bus
@@ -78,8 +84,11 @@ class Chassis:
 
     def __init__(self, settings: Settings, database: Database | None, lock: FileLock | None) -> None:
         self.settings = settings
-        self.verifier = TokenVerifier(settings.identities_file)
+        self.keys = Keys(settings.jwks_file)
+        self.verifier = AccessTokenVerifier(self.keys)
         self.rpc = RpcServer(settings, self.verifier)
+        self._tls = Tls.of(settings)
+        self._token: AccessToken | None = None
         self._database = database
         self._lock = lock
         self._bus: Bus | None = None
@@ -89,6 +98,8 @@ class Chassis:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._code = OK
+        if settings.service != "profile":
+            self._watch_keys()
 
     @classmethod
     def start(cls, settings: Settings, metadata: MetaData | None, package: str) -> Chassis:
@@ -123,6 +134,17 @@ class Chassis:
             settings = self.settings
             self._bus = KafkaBus(settings.kafka_bootstrap, settings.kafka_group_protocol, settings.topic_prefix)
         return self._bus
+
+    def peer(self, service: str) -> grpc.Channel:
+        """A channel to another service of the mesh, by its short name; its calls carry an access token of ours.
+
+        Call it once a peer, while putting the service together.
+        """
+        if self._token is None:
+            self._token = AccessToken(FileToken(self.settings.token_file), self._bare("profile"))
+        opened = channel(self._address(service), self._token, service=service, tls=self._tls)
+        self.closing(opened.close)
+        return opened
 
     def background(self, name: str, body: Background) -> None:
         """Run `body` on a thread while the service runs; an exception out of it ends the process with code 70."""
@@ -159,6 +181,18 @@ class Chassis:
             self._code = code
         if self._loop is not None and self._ended is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _watch_keys(self) -> None:
+        fetch = fetcher(self._bare("profile"), FileToken(self.settings.token_file))
+        self.background("signing-keys", KeyWatch(self.keys, fetch).run)
+
+    def _bare(self, service: str) -> grpc.Channel:
+        opened = bare_channel(self._address(service), self._tls)
+        self.closing(opened.close)
+        return opened
+
+    def _address(self, service: str) -> str:
+        return str(getattr(self.settings, f"{service}_address"))
 
     async def _serve(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()

@@ -1,9 +1,9 @@
 """Settings every service has. They are read from the environment only: `VAHANA_` and the field's name in capitals."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_PORTS = {
@@ -50,9 +50,19 @@ class Settings(BaseSettings):
     """Most messages handled between two offset commits; 1 commits after every message."""
 
     identities_file: Path = Field(default_factory=lambda data: data["home"] / "identities.json")
-    """Who may call, with digests of their tokens."""
+    """The first administrator and the services of the mesh, with digests of their tokens. Read by profile alone."""
+    jwks_file: Path = Field(default_factory=lambda data: data["home"] / "jwks.json")
+    """The public keys of access tokens, written by profile; where there is none, profile is asked."""
     token_file: Path = Field(default_factory=lambda data: data["home"] / "tokens" / data["service"])
-    """The token this service calls others with."""
+    """The token that this service exchanges at profile for those it calls others with."""
+    tls_certificate_file: Path | None = None
+    """This service's certificate and those that lead up to it, PEM; with it the service listens with TLS alone."""
+    tls_key_file: Path | None = None
+    """The certificate's private key, PEM."""
+    tls_ca_file: Path | None = None
+    """Certificates that those of peers and callers are checked against, PEM; with it all peers are called by TLS."""
+    tls_require_client_certificate: bool = False
+    """Take calls only from those who show a certificate that `tls_ca_file` vouches for."""
 
     profile_address: str = "127.0.0.1:7401"
     registry_address: str = "127.0.0.1:7402"
@@ -68,3 +78,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     max_message_bytes: int = Field(default=4 * 1024 * 1024, ge=64 * 1024)
     """Largest gRPC message sent or received."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        # Half of it would serve in the clear, or let in whom it should not, without a word.
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("VAHANA_TLS_CERTIFICATE_FILE and VAHANA_TLS_KEY_FILE go together")
+        if self.tls_require_client_certificate and (self.tls_certificate_file is None or self.tls_ca_file is None):
+            raise ValueError("client certificates need VAHANA_TLS_CA_FILE, and VAHANA_TLS_CERTIFICATE_FILE")
+        return self

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,7 +16,10 @@ import pytest
 import uvloop
 from google.rpc import error_details_pb2, status_pb2
 
-# Who there is: name of the token: (subject, tenant, roles).
+from tests.contract import exchange
+from tests.contract.tokens import KEY, minted, publish
+
+# Who there is: name: (subject, tenant, roles). `token-{name}` is what profile takes for an access token.
 IDENTITIES = {
     "admin": ("admin", "default", ["admin", "operator"]),
     "user": ("ada", "default", []),
@@ -24,7 +28,14 @@ IDENTITIES = {
     "scheduler": ("scheduler", "", ["service"]),
     "eventsink": ("eventsink", "", ["service"]),
     "experiment": ("experiment", "", ["service"]),
+    "registry": ("registry", "", ["service"]),
+    "profile": ("profile", "", ["service"]),
 }
+
+
+def bearer(who: str) -> tuple[str, str]:
+    """The metadata that calls of one of IDENTITIES carry: a fresh access token; for anyone else, nobody's."""
+    return "authorization", f"Bearer {minted(*IDENTITIES[who]) if who in IDENTITIES else f'token-{who}'}"
 
 
 class _Authorized(
@@ -52,7 +63,9 @@ class Served:
 
     def stub(self, kind: Callable[[Any], Any], who: str = "", tenant: str = "") -> Any:
         """A stub that calls as one of IDENTITIES, or as nobody; a service may name a tenant."""
-        metadata = [("authorization", f"Bearer token-{who}")] if who else []
+        # A service that signs tokens itself, profile, may have published its keys anew.
+        publish(self.chassis.settings.jwks_file)
+        metadata = [bearer(who)] if who else []
         if tenant:
             metadata.append(("x-vahana-tenant", tenant))
         channel = grpc.insecure_channel(self.address)
@@ -72,21 +85,50 @@ class Refused:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+@pytest.fixture(name="minted")
+def _minted() -> Callable[[str], str]:
+    """`minted(who)`: an access token of one of IDENTITIES."""
+    return lambda who: minted(*IDENTITIES[who])
+
+
 @pytest.fixture
-def serve(tmp_path, monkeypatch):
-    """`serve(wire)` starts what a service's `wire()` put together, in a home of its own; ended with the test."""
+def signing_key() -> Any:
+    """The key that `minted` signs with."""
+    return KEY
+
+
+@pytest.fixture(scope="session")
+def exchange_address() -> Iterator[str]:
+    """Where services exchange their tokens in tests without profile."""
+    server, address = exchange.serve(exchange.Exchange(IDENTITIES))
+    yield address
+    server.stop(0)
+
+
+@contextlib.contextmanager
+def serving(directory: Path, monkeypatch: pytest.MonkeyPatch, exchange_address: str) -> Iterator[Callable[..., Served]]:
+    """What `serve` is, with the home under `directory`; services end with the block."""
     with contextlib.ExitStack() as ending:
 
         def start(wire: Callable[[], Any], **settings: str) -> Served:
-            home = tmp_path / "home"
+            home = directory / "home"
             home.mkdir(exist_ok=True)
             _write_identities(home / "identities.json")
-            for name, value in {"home": str(home), "listen": "127.0.0.1:0", **settings}.items():
+            publish(home / "jwks.json")
+            given = {"home": str(home), "listen": "127.0.0.1:0", "profile_address": exchange_address, **settings}
+            for name, value in given.items():
                 monkeypatch.setenv(f"VAHANA_{name.upper()}", value)
             chassis = wire()
             own = ending.enter_context(contextlib.ExitStack())
             return Served(chassis, own.enter_context(_running(chassis)), own)
 
+        yield start
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch, exchange_address):
+    """`serve(wire)` starts what a service's `wire()` put together, in a home of its own; ended with the test."""
+    with serving(tmp_path, monkeypatch, exchange_address) as start:
         yield start
 
 
@@ -129,6 +171,11 @@ def _write_identities(path) -> None:
     ]
     path.write_text(json.dumps({"identities": entries}))
     path.chmod(0o600)
+    tokens = path.with_name("tokens")
+    tokens.mkdir(exist_ok=True)
+    for who, (_, _, roles) in IDENTITIES.items():
+        if "service" in roles and not (tokens / who).exists():
+            (tokens / who).write_text(f"token-{who}")
 
 
 @contextlib.contextmanager

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
-import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Protocol
 
-from services.chassis.errors import NotAllowed, TokenInvalid, TokenMissing
+from services.chassis.errors import NotAllowed
 
 ADMIN = "admin"
 OPERATOR = "operator"
 SERVICE = "service"
+
+EVERYTHING = "*"
+"""The scope that includes all others."""
 
 TENANT_KEY = "x-vahana-tenant"
 REQUEST_ID_KEY = "x-request-id"
@@ -24,14 +23,45 @@ REQUEST_ID_KEY = "x-request-id"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The caller of the present RPC: who, of which tenant, in which roles."""
+    """The caller of the present RPC: who, of which tenant, in which roles, and what the token shown may be used for."""
 
     subject: str
     tenant: str
     roles: frozenset[str]
+    scopes: frozenset[str] = frozenset({EVERYTHING})
+    token_id: str = ""
+    """Id of the API token behind it; empty for any other."""
+
+
+class Verifier(Protocol):
+    """Tells whose a token is."""
+
+    def verify(self, token: str) -> Identity:
+        """The identity behind `token`. TokenMissing where it is empty, TokenInvalid where it is no good, Unavailable
+        where that cannot be told now; Undecided where it takes a while to tell."""
+
+
+class Undecided(Exception):  # noqa: N818 - no error: the answer is still to come
+    """Whose a token is has to be asked for first."""
+
+    def __init__(self, decide: Callable[[Any], Awaitable[Identity]]) -> None:
+        """`decide`, given the call's context, ends in the identity, or raises a Refusal."""
+        super().__init__()
+        self.decide = decide
 
 
 _caller: ContextVar[Identity] = ContextVar("vahana_caller")
+_raw_token: ContextVar[str] = ContextVar("vahana_raw_token")
+
+
+def raw_token() -> str:
+    """The token of the present call to a service whose handlers check tokens themselves; LookupError in any other."""
+    return _raw_token.get()
+
+
+def set_raw_token(token: str) -> None:
+    """Leave the check of `token` to the handler of the present call."""
+    _raw_token.set(token)
 
 
 def caller() -> Identity:
@@ -54,10 +84,11 @@ def acting_as(identity: Identity) -> Iterator[None]:
         _caller.reset(reset)
 
 
-def require_role(role: str) -> None:
-    """Raise NotAllowed unless the caller has `role`."""
-    if role not in caller().roles:
-        raise NotAllowed(f"this needs the role {role!r}, which {caller().subject!r} does not have")
+def require_role(*roles: str) -> None:
+    """Raise NotAllowed unless the caller has one of `roles`."""
+    if not caller().roles.intersection(roles):
+        wanted = " or ".join(map(repr, roles))
+        raise NotAllowed(f"this needs the role {wanted}, which {caller().subject!r} does not have")
 
 
 def require_service(*names: str) -> None:
@@ -65,51 +96,3 @@ def require_service(*names: str) -> None:
     identity = caller()
     if SERVICE not in identity.roles or identity.subject not in names:
         raise NotAllowed(f"only {', '.join(names)} may call this, not {identity.subject!r}")
-
-
-class TokenVerifier:
-    """Tells whose a token is, from a file of token digests that is read again whenever it changes."""
-
-    def __init__(self, identities_file: Path) -> None:
-        self._file = identities_file
-        self._lock = threading.Lock()
-        self._stamp: tuple[int, int, int] | None = None
-        self._by_digest: dict[bytes, Identity] = {}
-
-    def verify(self, token: str) -> Identity:
-        """The identity behind `token`; TokenMissing when it is empty, TokenInvalid when nobody's."""
-        if not token:
-            raise TokenMissing
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        found = None
-        for known, identity in self._identities().items():
-            if hmac.compare_digest(known, digest):
-                found = identity
-        if found is None:
-            raise TokenInvalid
-        return found
-
-    def _identities(self) -> dict[bytes, Identity]:
-        with self._lock:
-            stamp = self._present_stamp()
-            if stamp is not None and stamp != self._stamp:
-                # A file caught half-written keeps the last good identities until the next change is readable.
-                with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-                    self._by_digest = _parse(self._file.read_bytes())
-                    self._stamp = stamp
-            return self._by_digest
-
-    def _present_stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _parse(content: bytes) -> dict[bytes, Identity]:
-    entries = json.loads(content)["identities"]
-    return {
-        bytes.fromhex(entry["token_sha256"]): Identity(entry["subject"], entry["tenant"], frozenset(entry["roles"]))
-        for entry in entries
-    }

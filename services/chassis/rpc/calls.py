@@ -23,12 +23,18 @@ from services.chassis.rpc.validation import validate
 
 _END = object()
 
+Authenticate = Callable[[], None]
+"""Checks auth.raw_token() and sets the caller; raises a Refusal."""
+
 
 class Call:
     """One method, ready to be called by grpc.aio."""
 
-    def __init__(self, method: Any, *, pool: Executor, uploads: Executor, guard: Guard) -> None:
-        """`method`: the grpc.RpcMethodHandler that generated code made."""
+    def __init__(
+        self, method: Any, *, pool: Executor, uploads: Executor, guard: Guard, authenticate: Authenticate | None = None
+    ) -> None:
+        """`method`: the grpc.RpcMethodHandler that generated code made. `authenticate` is called on the handler's
+        thread before the request is read, so it is for plain functions alone."""
         self._behaviour: Callable[..., Any] = (
             method.unary_unary or method.unary_stream or method.stream_unary or method.stream_stream
         )
@@ -40,6 +46,9 @@ class Call:
         self._requests_stream = method.request_streaming
         self._responses_stream = method.response_streaming
         self._guard = guard
+        self._authenticate = authenticate
+        if authenticate is not None and self._asynchronous:
+            raise TypeError("what checks tokens may wait, and would hold up the loop")
 
     def handler(self) -> grpc.RpcMethodHandler[Any, Any]:
         """The handler to give to grpc.aio."""
@@ -104,10 +113,14 @@ class Call:
 
     def _request_source(self, incoming: Any, context: Any) -> Callable[[], Any]:
         """Called on the handler's thread, where parsing and validating keep out of the loop's way."""
-        if not self._requests_stream:
-            return lambda: self._parsed(incoming)
         loop = asyncio.get_running_loop()
-        return lambda: self._read(context, loop)
+
+        def request() -> Any:
+            if self._authenticate is not None:
+                self._authenticate()
+            return self._read(context, loop) if self._requests_stream else self._parsed(incoming)
+
+        return request
 
     def _read(self, context: Any, loop: asyncio.AbstractEventLoop) -> Iterator[Message]:
         while (raw := asyncio.run_coroutine_threadsafe(context.read(), loop).result()) is not grpc.aio.EOF:

@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 
+from services.chassis.rpc.tls import PLAIN, Tls
+
 Options = list[tuple[str, Any]]
 
 _MINUTE_MS = 60_000
@@ -63,11 +65,14 @@ def channel_options(max_message_bytes: int, *, retries: bool = True, health_chec
     ]
 
 
-def listen(server: Any, address: str) -> int:
+def listen(server: Any, address: str, tls: Tls = PLAIN) -> int:
     """Bind `server` to `address`; returns the port. OSError when it cannot be had."""
+    credentials = tls.server()
     try:
         _try_to_bind(address)
-        return int(server.add_insecure_port(address))
+        if credentials is None:
+            return int(server.add_insecure_port(address))
+        return int(server.add_secure_port(address, credentials))
     except (OSError, RuntimeError) as error:
         raise OSError(f"cannot listen on {address}: {error}") from error
 
@@ -84,14 +89,20 @@ def _try_to_bind(address: str) -> None:
             trial.bind(place)
 
 
-def connect(address: str, options: Options) -> grpc.Channel:
+def connect(address: str, options: Options, tls: Tls = PLAIN) -> grpc.Channel:
     """A blocking channel to `address`."""
-    return grpc.insecure_channel(target(address), options=options)
+    credentials = tls.channel()
+    if credentials is None:
+        return grpc.insecure_channel(target(address), options=options)
+    return grpc.secure_channel(target(address), credentials, options=options)
 
 
-def connect_aio(address: str, options: Options) -> grpc.aio.Channel:
+def connect_aio(address: str, options: Options, tls: Tls = PLAIN) -> grpc.aio.Channel:
     """An asyncio channel to `address`."""
-    return grpc.aio.insecure_channel(target(address), options=options)
+    credentials = tls.channel()
+    if credentials is None:
+        return grpc.aio.insecure_channel(target(address), options=options)
+    return grpc.aio.secure_channel(target(address), credentials, options=options)
 
 
 def target(address: str) -> str:

@@ -14,9 +14,10 @@ from services.chassis.errors import FieldViolation, InvalidFields, Refusal
 DOMAIN = "vahana"
 DETAILS_KEY = "grpc-status-details-bin"
 
-# Headers of HTTP/2 are bounded (16 KiB by default at most peers): a refusal must fit in with room to spare.
-MAX_VIOLATIONS = 40
-MAX_TEXT = 1000
+# gRPC begins to refuse trailers above 8 KiB, counted after texts are percent-encoded and details base64-encoded: a
+# refusal stays below that whatever it quotes.
+MAX_TEXT_BYTES = 500
+MAX_VIOLATIONS_BYTES = 3000
 
 CODES: dict[str, grpc.StatusCode] = {
     "INVALID_FIELDS": grpc.StatusCode.INVALID_ARGUMENT,
@@ -83,13 +84,20 @@ def code_of(refusal: Refusal) -> grpc.StatusCode:
     return CODES.get(refusal.reason, grpc.StatusCode.UNKNOWN)
 
 
+def cut(text: str) -> str:
+    """The beginning of a text, no longer than a refusal may carry."""
+    if len(whole := text.encode()) <= MAX_TEXT_BYTES:
+        return text
+    return whole[: MAX_TEXT_BYTES - 3].decode(errors="ignore") + "…"
+
+
 def to_status(refusal: Refusal) -> status_pb2.Status:
     """The refusal as google.rpc.Status: ErrorInfo always, BadRequest where fields are to blame."""
     details = [_packed(_error_info(refusal))]
     if isinstance(refusal, InvalidFields):
         details.append(_packed(_bad_request(refusal)))
     number: int = code_of(refusal).value[0]
-    return status_pb2.Status(code=number, message=refusal.message[:MAX_TEXT], details=details)
+    return status_pb2.Status(code=number, message=cut(refusal.message), details=details)
 
 
 def to_trailer(refusal: Refusal) -> tuple[str, bytes]:
@@ -122,18 +130,19 @@ def _from_status(status: status_pb2.Status) -> Refusal | None:
 
 
 def _error_info(refusal: Refusal) -> error_details_pb2.ErrorInfo:
-    metadata = {key: value[:MAX_TEXT] for key, value in refusal.metadata.items()}
+    metadata = {key: cut(value) for key, value in refusal.metadata.items()}
     return error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
 
 
 def _bad_request(refusal: InvalidFields) -> error_details_pb2.BadRequest:
-    shown = refusal.violations[:MAX_VIOLATIONS]
-    return error_details_pb2.BadRequest(
-        field_violations=[
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description[:MAX_TEXT])
-            for v in shown
-        ]
-    )
+    """The first violations, as many as fit."""
+    shown = error_details_pb2.BadRequest()
+    for violation in refusal.violations:
+        shown.field_violations.add(field=cut(violation.field), description=cut(violation.description))
+        if shown.ByteSize() > MAX_VIOLATIONS_BYTES:
+            del shown.field_violations[-1]
+            break
+    return shown
 
 
 def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:

@@ -13,7 +13,7 @@ import grpc
 from services.chassis import log
 from services.chassis.errors import Refusal, Unavailable
 from services.chassis.rpc.auth import REQUEST_ID_KEY
-from services.chassis.rpc.errors import Defect, code_of, to_trailer
+from services.chassis.rpc.errors import Defect, code_of, cut, to_trailer
 
 _log = log.get(__name__)
 
@@ -55,17 +55,19 @@ class Guard:
             task.uncancel()
             await refuse(context, Unavailable("this service is going down; call again"))
         except Exception as error:
-            await self._fail(context, error, expired=limit.expired())
+            if limit.expired() and not isinstance(error, grpc.aio.AbortError):
+                text = f"no answer within {self._patience:g} seconds; set a deadline to wait longer"
+                trailer = ((REQUEST_ID_KEY, request_id.get()),)
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text, trailer)
+            await self.fail(context, error)
         finally:
             self.active -= 1
             self._endless.discard(task)
 
-    async def _fail(self, context: Any, error: Exception, *, expired: bool) -> None:
+    async def fail(self, context: Any, error: Exception) -> None:
+        """End the call with what became of its handler; does not return."""
         if isinstance(error, grpc.aio.AbortError):
             raise error
-        if expired:
-            text = f"no answer within {self._patience:g} seconds; set a deadline to wait longer"
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text, ((REQUEST_ID_KEY, request_id.get()),))
         if isinstance(error, Refusal):
             level = "warning" if isinstance(error, Unavailable) else "debug"
             getattr(_log, level)("call refused", reason=error.reason, message=error.message)
@@ -77,4 +79,4 @@ class Guard:
 async def refuse(context: Any, refusal: Refusal) -> None:
     """End the call with this refusal; does not return."""
     trailer = (to_trailer(refusal), (REQUEST_ID_KEY, request_id.get()))
-    await context.abort(code_of(refusal), refusal.message, trailer)
+    await context.abort(code_of(refusal), cut(refusal.message), trailer)

@@ -11,10 +11,11 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from services.chassis.rpc import connections, health
-from services.chassis.rpc.auth import TokenVerifier
-from services.chassis.rpc.calls import Call
+from services.chassis.rpc.auth import Verifier
+from services.chassis.rpc.calls import Authenticate, Call
 from services.chassis.rpc.gate import Find, Gate
 from services.chassis.rpc.guard import Guard
+from services.chassis.rpc.tls import Tls
 from services.chassis.settings import Settings
 
 PATIENCE_SECONDS = 60.0
@@ -32,7 +33,7 @@ class RpcServer:
     own, as an async one (a drain ends it at once) and a download as a plain one (a drain lets it finish).
     """
 
-    def __init__(self, settings: Settings, verifier: TokenVerifier) -> None:
+    def __init__(self, settings: Settings, verifier: Verifier) -> None:
         self._settings = settings
         self._verifier = verifier
         self.guard = Guard(PATIENCE_SECONDS)
@@ -42,16 +43,33 @@ class RpcServer:
         self._uploads = ThreadPoolExecutor(_UPLOAD_THREADS, "upload")
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._services: list[str] = []
+        self._authenticates: dict[str, Authenticate] = {}
         self._server: grpc.aio.Server | None = None
         self._health = health.Health(())
         self._find_elsewhere: Find = lambda _method: None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, register: Callable[[Any, Any], None], servicer: Any, service: str) -> None:
-        """Serve `servicer`: `register` is its generated add_…_to_server, `service` its full name. Before `start`."""
+    def add(
+        self,
+        register: Callable[[Any, Any], None],
+        servicer: Any,
+        service: str,
+        *,
+        authenticate: Authenticate | None = None,
+    ) -> None:
+        """Serve `servicer`: `register` is its generated add_…_to_server, `service` its full name. Before `start`.
+
+        With `authenticate` its calls pass with any token, which that checks, scopes included, before a request is read.
+        """
         self._services.append(service)
+        if authenticate is not None:
+            self._authenticates[service] = authenticate
         self._health.know(service)
         self._collect(register, servicer)
+
+    def let_in_by(self, verifier: Verifier) -> None:
+        """Have `verifier` tell who calls, in place of the one given first. Before `start`."""
+        self._verifier = verifier
 
     def forward(self, find: Find, services: Sequence[str], answer: health.Health) -> None:
         """Serve methods of `services` by the handlers `find` gives; `answer` tells their health. For a gateway."""
@@ -65,9 +83,9 @@ class RpcServer:
         self._collect(health_pb2_grpc.add_HealthServicer_to_server, self._health)
         self._add_introspection()
         self._server = grpc.aio.server(options=connections.server_options(self._settings.max_message_bytes))
-        gate = Gate(self._find, self._verifier, self.guard, MAX_CALLS)
+        gate = Gate(self._find, self._verifier, self.guard, MAX_CALLS, frozenset(self._authenticates))
         self._server.add_generic_rpc_handlers((gate,))
-        port = connections.listen(self._server, self._settings.listen)
+        port = connections.listen(self._server, self._settings.listen, Tls.of(self._settings))
         await self._server.start()
         return port
 
@@ -112,8 +130,9 @@ class RpcServer:
 
     def _keep(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]) -> None:
         guard = self._open_guard if service == health.SERVICE else self.guard
+        authenticate = self._authenticates.get(service)
         for name, handler in handlers.items():
-            call = Call(handler, pool=self._pool, uploads=self._uploads, guard=guard)
+            call = Call(handler, pool=self._pool, uploads=self._uploads, guard=guard, authenticate=authenticate)
             self._handlers[f"/{service}/{name}"] = call.handler()
 
 

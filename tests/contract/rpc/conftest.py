@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from services.chassis import errors
-from services.chassis.rpc.auth import caller, require_role, require_service
+from services.chassis.rpc.auth import Identity, caller, raw_token, require_role, require_service, set_caller
 from services.chassis.rpc.guard import request_id
 from services.chassis.run import Chassis
 from services.chassis.settings import Settings
 from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
+from vahana.profile.v1 import identity_pb2, identity_pb2_grpc, tenant_pb2, tenant_pb2_grpc
 
 REFUSALS = {
     "invalid": errors.InvalidFields([errors.FieldViolation("name", "is taken by law; choose another")]),
@@ -28,6 +28,9 @@ REFUSALS = {
     "limit": errors.LimitExceeded("too much"),
     "unavailable": errors.Unavailable("the database does not answer"),
     "digest": errors.DigestMismatch("other bytes"),
+    "hopeless": errors.InvalidFields(
+        [errors.FieldViolation(f"inputs[{position}].name", f"is '{'鈥' * 400}'") for position in range(150)]
+    ),
 }
 
 
@@ -122,6 +125,24 @@ class Experiments(experiment_pb2_grpc.ExperimentServiceServicer):
             self.gates.closed.set()
 
 
+class Identities(identity_pb2_grpc.IdentityServiceServicer):
+    """Takes any token but "forged", whoever shows it being of its name."""
+
+    def GetCaller(self, request, context):
+        return identity_pb2.GetCallerResponse(caller=identity_pb2.Caller(subject=caller().subject))
+
+    def ExchangeToken(self, request, context):
+        return identity_pb2.ExchangeTokenResponse(access_token="x")
+
+
+def authenticate():
+    with pytest.raises(LookupError):
+        caller()
+    if raw_token() == "forged":
+        raise errors.TokenInvalid
+    set_caller(Identity(raw_token(), "default", frozenset()))
+
+
 @pytest.fixture
 def gates():
     made = Gates()
@@ -145,6 +166,8 @@ def probe(serve, gates):
             ),
         ):
             chassis.rpc.add(register, servicer, name)
+        register, name = identity_pb2_grpc.add_IdentityServiceServicer_to_server, "vahana.profile.v1.IdentityService"
+        chassis.rpc.add(register, Identities(), name, authenticate=authenticate)
         return chassis
 
     return serve(wire)

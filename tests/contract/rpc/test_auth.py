@@ -1,13 +1,15 @@
 """Who gets in, and as whom."""
 
-import json
-
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
+from services.chassis.rpc.auth import raw_token
+from services.chassis.rpc.keys import Keys
+from tests.contract.conftest import bearer
+from tests.contract.tokens import minted
+from vahana.profile.v1 import identity_pb2, tenant_pb2, tenant_pb2_grpc
 
 GET = "/vahana.profile.v1.TenantService/GetTenant"
 
@@ -26,7 +28,8 @@ def _call(probe, *metadata, method=GET):
         ("Basic dXNlcjpwYXNz", "TOKEN_MISSING"),
         ("token-user", "TOKEN_MISSING"),
         ("Bearer nobody", "TOKEN_INVALID"),
-        ("Bearer token-user extra", "TOKEN_INVALID"),
+        ("Bearer token-user", "TOKEN_INVALID"),
+        ("Bearer two words", "TOKEN_INVALID"),
     ],
 )
 def test_a_call_without_a_good_token_is_refused(probe, refused, authorization, reason):
@@ -36,8 +39,8 @@ def test_a_call_without_a_good_token_is_refused(probe, refused, authorization, r
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_written_in_any_case(probe, scheme):
-    _call(probe, ("authorization", f"{scheme} token-user"))
+def test_the_scheme_is_written_in_any_case(probe, minted, scheme):
+    _call(probe, ("authorization", f"{scheme} {minted('user')}"))
 
 
 @pytest.mark.parametrize(
@@ -105,27 +108,70 @@ def test_roles_and_services_are_required(probe, refused):
 
 def test_channelz_is_for_operators(probe, refused):
     method = "/grpc.channelz.v1.Channelz/GetServers"
-    _call(probe, ("authorization", "Bearer token-admin"), method=method)
+    _call(probe, bearer("admin"), method=method)
     with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"):
-        _call(probe, ("authorization", "Bearer token-user"), method=method)
+        _call(probe, bearer("user"), method=method)
 
 
-def test_a_changed_file_of_identities_is_read_again(probe, refused):
-    user = ("authorization", "Bearer token-user")
-    _call(probe, user)
-    path = probe.chassis.settings.identities_file
-    kept = path.read_text()
-
-    path.write_text("{ half a fi")
-    _call(probe, user)
-
-    path.write_text(json.dumps({"identities": [each for each in _entries(kept) if each["subject"] != "ada"]}))
+def test_a_service_that_checks_tokens_itself_is_given_whatever_is_shown(probe, refused):
+    method = "/vahana.profile.v1.IdentityService/GetCaller"
+    answer = _call(probe, ("authorization", "Bearer anything at all"), method=method)
+    assert identity_pb2.GetCallerResponse.FromString(answer).caller.subject == "anything at all"
+    for metadata in ([], [("authorization", "Bearer ")], [("authorization", "Basic anything")]):
+        with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"):
+            _call(probe, *metadata, method=method)
     with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID"):
-        _call(probe, user)
-
-    path.write_text(kept)
-    _call(probe, user)
+        _call(probe, ("authorization", "Bearer anything at all"))
 
 
-def _entries(text):
-    return json.loads(text)["identities"]
+def test_it_checks_them_before_it_reads_the_request(probe, refused):
+    method = "/vahana.profile.v1.IdentityService/ExchangeToken"
+    wrong = identity_pb2.ExchangeTokenRequest(scopes=["not a scope"] * 30).SerializeToString()
+    for content in (b"\xff\xff", wrong, b""):
+        with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID"), grpc.insecure_channel(probe.address) as channel:
+            channel.unary_unary(method)(content, metadata=[("authorization", "Bearer forged")], timeout=10)
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS"), grpc.insecure_channel(probe.address) as channel:
+        channel.unary_unary(method)(wrong, metadata=[("authorization", "Bearer ada")], timeout=10)
+
+
+def test_no_other_handler_sees_the_token(probe):
+    _call(probe, bearer("user"))
+    with pytest.raises(LookupError):
+        raw_token()
+
+
+def test_scopes_bound_what_a_token_may_do(probe, refused):
+    def call(method, *scopes):
+        token = minted("ada", "default", ["admin", "operator"], scopes=list(scopes))
+        return _call(probe, ("authorization", f"Bearer {token}"), method=method)
+
+    create = "/vahana.profile.v1.TenantService/CreateTenant"
+    upload = "/vahana.experiment.v1.DataService/UploadFile"
+    channelz = "/grpc.channelz.v1.Channelz/GetServers"
+    call(GET, "profile:read")
+    call(GET, "profile:write")
+    call(channelz, "*")
+    call("/vahana.profile.v1.IdentityService/GetCaller")
+    for method, scopes in (
+        (create, ["profile:read"]),
+        (GET, ["experiment:write", "registry:read"]),
+        (GET, []),
+        (upload, ["experiment:read", "profile:write"]),
+        (channelz, ["profile:write", "experiment:write"]),
+    ):
+        with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED") as told:
+            call(method, *scopes)
+        assert "scope" in told.message
+
+
+def test_the_handler_knows_the_scopes_of_its_caller(probe):
+    subject = minted("ada", "default", [], scopes=["profile:read"], tok="tok-7")
+    identity = probe.chassis.verifier.verify(subject)
+    assert (identity.scopes, identity.token_id) == (frozenset({"profile:read"}), "tok-7")
+
+
+def test_without_a_key_callers_are_asked_to_come_again(probe, refused, tmp_path):
+    probe.chassis.verifier.keys = Keys(tmp_path / "none.json")
+    with refused(grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE"):
+        _call(probe, bearer("user"))
+    assert probe.chassis.verifier.keys.wanted.is_set()

@@ -11,11 +11,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from services.chassis import errors
 from services.chassis.rpc import client, server
+from services.chassis.rpc.access import FileToken
 from services.chassis.rpc.guard import Guard
+from tests.contract.conftest import bearer
 from vahana.experiment.v1 import data_pb2, experiment_pb2
 from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
-USER = [("authorization", "Bearer token-user")]
 DOWNLOAD = {"experiment_id": "exp-1"}
 
 
@@ -37,7 +38,7 @@ def test_uploads_are_read_as_they_come(probe, stubs, gates):
         assert gates.entered.wait(10), "the handler has not seen the first message before the last was sent"
         yield from (data_pb2.UploadFileRequest(chunk=chunk) for chunk in chunks)
 
-    answer = stubs.data.UploadFile(requests(), metadata=USER, timeout=30)
+    answer = stubs.data.UploadFile(requests(), metadata=[bearer("user")], timeout=30)
     assert (answer.sha256, answer.size) == (hashlib.sha256(b"".join(chunks)).hexdigest(), 50_000)
     assert gates.seen == ["header", *["chunk"] * 50]
 
@@ -90,7 +91,7 @@ def test_an_upload_given_up_frees_its_thread(stubs, gates):
             yield data_pb2.UploadFileRequest(chunk=b"x")
             hold.wait(30)
 
-        call = stubs.data.UploadFile.future(requests(), metadata=USER)
+        call = stubs.data.UploadFile.future(requests(), metadata=[bearer("user")])
         assert gates.entered.wait(10)
         call.cancel()
         hold.set()
@@ -174,16 +175,16 @@ def test_reflection_lists_and_describes(probe):
 def client_channel(plain):
     class Authorized(grpc.StreamStreamClientInterceptor):
         def intercept_stream_stream(self, continuation, details, requests):
-            return continuation(details._replace(metadata=USER), requests)
+            return continuation(details._replace(metadata=[bearer("user")]), requests)
 
     return grpc.intercept_channel(plain, Authorized())
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{port}", "localhost:{port}", "dns:///127.0.0.1:{port}"])
-def test_peers_are_called_by_address_or_name(probe, tmp_path, form):
-    (tmp_path / "token").write_text("token-executor\n")
+def test_peers_are_called_by_address_or_name(probe, tmp_path, form, minted):
+    (tmp_path / "token").write_text(f"{minted('executor')}\n")
     address = form.format(port=probe.address.rpartition(":")[2])
-    with client.channel(address, tmp_path / "token", service="probe") as channel, client.translate("probe"):
+    with client.channel(address, FileToken(tmp_path / "token"), service="probe") as channel, client.translate("probe"):
         stub = tenant_pb2_grpc.TenantServiceStub(channel)
         tenant = stub.GetTenant(tenant_pb2.GetTenantRequest(), metadata=client.call_metadata("physics")).tenant
     assert (tenant.name, tenant.display_name.split("|")[0]) == ("physics", "executor")
@@ -193,28 +194,28 @@ def test_a_peer_that_is_away_or_distrusts_us_is_unavailable(probe, tmp_path):
     (tmp_path / "token").write_text("token-nobody")
     for address, token in (("127.0.0.1:9", "token"), (probe.address, "token"), (probe.address, "missing")):
         with (
-            client.channel(address, tmp_path / token, service="probe") as channel,
+            client.channel(address, FileToken(tmp_path / token), service="probe") as channel,
             pytest.raises(errors.Unavailable, match="probe"),
             client.translate("probe"),
         ):
             tenant_pb2_grpc.TenantServiceStub(channel).GetTenant(tenant_pb2.GetTenantRequest())
 
 
-def test_a_new_token_is_used_from_then_on(probe, tmp_path):
+def test_a_new_token_is_used_from_then_on(probe, tmp_path, minted):
     token = tmp_path / "token"
     token.write_text("token-nobody")
-    with client.channel(probe.address, token, service="probe") as channel:
+    with client.channel(probe.address, FileToken(token), service="probe") as channel:
         stub = tenant_pb2_grpc.TenantServiceStub(channel)
         with pytest.raises(errors.Unavailable), client.translate():
             stub.GetTenant(tenant_pb2.GetTenantRequest())
-        token.write_text("token-executor")
+        token.write_text(minted("executor"))
         stub.GetTenant(tenant_pb2.GetTenantRequest())
 
 
-def test_a_slow_peer_is_unavailable(probe, tmp_path, gates):
-    (tmp_path / "token").write_text("token-executor")
+def test_a_slow_peer_is_unavailable(probe, tmp_path, gates, minted):
+    (tmp_path / "token").write_text(minted("executor"))
     with (
-        client.channel(probe.address, tmp_path / "token", service="probe") as channel,
+        client.channel(probe.address, FileToken(tmp_path / "token"), service="probe") as channel,
         pytest.raises(errors.Unavailable),
         client.translate(),
     ):

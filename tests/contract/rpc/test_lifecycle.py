@@ -1,7 +1,6 @@
 """How a service starts and ends, as a process of its own."""
 
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -15,6 +14,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.contract.conftest import bearer
+from tests.contract.tokens import publish
 from vahana.experiment.v1 import experiment_pb2, experiment_pb2_grpc
 from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
@@ -65,7 +66,6 @@ def wire():
 
 sys.exit(main(wire))
 """
-USER = [("authorization", "Bearer token-user")]
 
 
 class Process:
@@ -74,9 +74,7 @@ class Process:
     def __init__(self, home, *arguments, **settings):
         self.home = home
         home.mkdir(exist_ok=True)
-        entry = {"subject": "ada", "tenant": "default", "roles": []}
-        entry["token_sha256"] = hashlib.sha256(b"token-user").hexdigest()
-        (home / "identities.json").write_text(json.dumps({"identities": [entry]}))
+        publish(home / "jwks.json")
         values = {"home": str(home), "listen": "127.0.0.1:0", "drain_seconds": "20", **settings}
         environment = {f"VAHANA_{name.upper()}": value for name, value in values.items()}
         environment = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -133,10 +131,10 @@ def test_told_to_end_it_finishes_what_is_under_way(start, number):
         health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(health).status == health_pb2.HealthCheckResponse.SERVING
         watching = experiment_pb2.WatchExperimentRequest(experiment_id="exp-1")
-        watch = experiment_pb2_grpc.ExperimentServiceStub(channel).WatchExperiment(watching, metadata=USER)
+        watch = experiment_pb2_grpc.ExperimentServiceStub(channel).WatchExperiment(watching, metadata=[bearer("user")])
         next(watch)
         get = tenant_pb2_grpc.TenantServiceStub(channel).GetTenant
-        under_way = get.future(tenant_pb2.GetTenantRequest(), metadata=USER)
+        under_way = get.future(tenant_pb2.GetTenantRequest(), metadata=[bearer("user")])
         _until((service.home / "entered").exists)
 
         service.process.send_signal(number)
@@ -168,7 +166,7 @@ def test_what_never_ends_is_cut_off(start):
     service = start("stuck", drain_seconds="0.3")
     with grpc.insecure_channel(service.address()) as channel:
         get = tenant_pb2_grpc.TenantServiceStub(channel).GetTenant
-        stuck = get.future(tenant_pb2.GetTenantRequest(), metadata=USER)
+        stuck = get.future(tenant_pb2.GetTenantRequest(), metadata=[bearer("user")])
         _until((service.home / "entered").exists)
         service.process.terminate()
         assert service.ended() == 0
@@ -180,7 +178,7 @@ def test_a_second_signal_ends_it_at_once(start):
     service = start()
     with grpc.insecure_channel(service.address()) as channel:
         get = tenant_pb2_grpc.TenantServiceStub(channel).GetTenant
-        _under_way = get.future(tenant_pb2.GetTenantRequest(), metadata=USER)
+        _under_way = get.future(tenant_pb2.GetTenantRequest(), metadata=[bearer("user")])
         _until((service.home / "entered").exists)
         service.process.terminate()
         _until(lambda: any("draining" in line for line in service.lines))

@@ -69,7 +69,20 @@ def test_garbage_is_refused_and_what_is_not_is_a_token(garbage):
 
 
 @pytest.mark.parametrize(
-    "garbage", ["x", "%%%", "AAAA", "bnVsbA", "e30", "WzFd", paging.encode_token("\0"), "é" * 5, "W10" * 999]
+    "garbage",
+    [
+        "x",
+        "%%%",
+        "AAAA",
+        "bnVsbA",
+        "e30",
+        "WzFd",
+        paging.encode_token("\0"),
+        paging.encode_token("\ud800"),
+        "é" * 5,
+        "W10" * 999,
+        "W1tb" * 100_000,
+    ],
 )
 def test_garbage_is_refused_by_its_field(garbage):
     with pytest.raises(InvalidFields) as refused:

@@ -256,6 +256,7 @@ class TaskDispatched(_message.Message):
     TARGET_FIELD_NUMBER: _builtins.int
     RETRY_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
+    CANCEL_REASON_FIELD_NUMBER: _builtins.int
     experiment_id: _builtins.str
     """The experiment."""
     process_id: _builtins.str
@@ -266,6 +267,10 @@ class TaskDispatched(_message.Message):
     """Counts from 1."""
     type: _state_pb2.TaskType.ValueType
     """What the task does."""
+    cancel_reason: _builtins.str
+    """Set where the attempt is opened only to end what this task, or an attempt before, has left running on the host: why,
+    as in TaskCanceled. Nothing is begun then.
+    """
     @_builtins.property
     def spec(self) -> _task_pb2.TaskSpec:
         """Its content."""
@@ -294,10 +299,11 @@ class TaskDispatched(_message.Message):
         target: _task_pb2.Target | None = ...,
         retry: _task_pb2.RetryPolicy | None = ...,
         jobs: _abc.Mapping[_builtins.str, _task_pb2.Job] | None = ...,
+        cancel_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "spec", b"spec", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "experiment_id", b"experiment_id", "jobs", b"jobs", "process_id", b"process_id", "retry", b"retry", "spec", b"spec", "target", b"target", "task_id", b"task_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_reason", b"cancel_reason", "experiment_id", b"experiment_id", "jobs", b"jobs", "process_id", b"process_id", "retry", b"retry", "spec", b"spec", "target", b"target", "task_id", b"task_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -52,7 +52,8 @@ class ExecutorServiceServicer:
     """
 
     def ListClaims(self, request, context):
-        """ListClaims pages through the claims that have not ended, the oldest first.
+        """ListClaims pages through the tenant's claims that have not ended, the oldest first. For administrators and operators
+        (PERMISSION_DENIED, NOT_ALLOWED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

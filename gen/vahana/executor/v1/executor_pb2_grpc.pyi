@@ -34,7 +34,9 @@ class ExecutorServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExecutorServiceAsyncStub: ...
     ListClaims: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListClaimsRequest, _executor_pb2.ListClaimsResponse]
-    """ListClaims pages through the claims that have not ended, the oldest first."""
+    """ListClaims pages through the tenant's claims that have not ended, the oldest first. For administrators and operators
+    (PERMISSION_DENIED, NOT_ALLOWED).
+    """
     CheckComputeResource: _grpc.UnaryUnaryMultiCallable[_executor_pb2.CheckComputeResourceRequest, _executor_pb2.CheckComputeResourceResponse]
     """CheckComputeResource really connects to a registered host and reports what it finds. A host that can't be reached or
     refuses the login is a finding, not an error. For administrators, and for experiment on behalf of a user. Fails with
@@ -49,7 +51,9 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListClaims: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListClaimsRequest, _executor_pb2.ListClaimsResponse]  # type: ignore[assignment]
-    """ListClaims pages through the claims that have not ended, the oldest first."""
+    """ListClaims pages through the tenant's claims that have not ended, the oldest first. For administrators and operators
+    (PERMISSION_DENIED, NOT_ALLOWED).
+    """
     CheckComputeResource: _aio.UnaryUnaryMultiCallable[_executor_pb2.CheckComputeResourceRequest, _executor_pb2.CheckComputeResourceResponse]  # type: ignore[assignment]
     """CheckComputeResource really connects to a registered host and reports what it finds. A host that can't be reached or
     refuses the login is a finding, not an error. For administrators, and for experiment on behalf of a user. Fails with
@@ -67,7 +71,9 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _executor_pb2.ListClaimsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.ListClaimsResponse, _abc.Awaitable[_executor_pb2.ListClaimsResponse]]:
-        """ListClaims pages through the claims that have not ended, the oldest first."""
+        """ListClaims pages through the tenant's claims that have not ended, the oldest first. For administrators and operators
+        (PERMISSION_DENIED, NOT_ALLOWED).
+        """
 
     @_abc_1.abstractmethod
     def CheckComputeResource(

@@ -624,7 +624,7 @@ class ValidateExperimentResponse(_message.Message):
     """Why the host was not asked, though it was to be."""
     @_builtins.property
     def experiment(self) -> Global___Experiment:
-        """The experiment, VALIDATED."""
+        """The experiment; VALIDATED where a launch would pass and there was none."""
 
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.PlannedTask]:
@@ -995,7 +995,7 @@ Global___ListOutputsRequest: _TypeAlias = ListOutputsRequest  # noqa: Y015
 
 @_typing.final
 class ListOutputsResponse(_message.Message):
-    """ListOutputsResponse holds the outputs of the latest process."""
+    """ListOutputsResponse holds the outputs of the process."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

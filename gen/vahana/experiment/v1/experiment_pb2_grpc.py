@@ -125,8 +125,10 @@ class ExperimentServiceServicer:
 
     def UpdateExperiment(self, request, context):
         """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
-        the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
-        (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+        the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. "project" is changed by the owner
+        alone, into a project they have WRITE on. Another "application" comes in its latest version unless the mask names
+        "application_version", too. Fails with INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,8 +143,9 @@ class ExperimentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ValidateExperiment(self, request, context):
-        """ValidateExperiment checks an experiment as it stands and returns the plan a launch would run; nothing is
-        stored but the state VALIDATED. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+        """ValidateExperiment checks an experiment as it stands and returns what a launch by the caller would do, and whether it
+        would pass; nothing is stored but the state VALIDATED, where it would. READ is enough. Fails with INVALID_ARGUMENT
+        (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,7 +154,10 @@ class ExperimentServiceServicer:
     def LaunchExperiment(self, request, context):
         """LaunchExperiment plans the experiment into a process and stores both; the mesh does the rest, also where Kafka is
         down at the time. Fails with FAILED_PRECONDITION (WRONG_STATE) where it was launched before under another request
-        id, INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+        id and where the host is disabled, its job manager not served or the application retired, PERMISSION_DENIED
+        (NOT_ALLOWED) where the caller may not use the host or the allocation, INVALID_ARGUMENT (INVALID_FIELDS) also where
+        it asks for more than the queue or the caller's grants allow, ABORTED (STALE_REVISION) where it was changed at the
+        same time, and NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,21 +42,27 @@ class ExperimentServiceStub:
     """
     UpdateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.UpdateExperimentRequest, _experiment_pb2.UpdateExperimentResponse]
     """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
-    the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
-    (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+    the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. "project" is changed by the owner
+    alone, into a project they have WRITE on. Another "application" comes in its latest version unless the mask names
+    "application_version", too. Fails with INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
     """
     CloneExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.CloneExperimentRequest, _experiment_pb2.CloneExperimentResponse]
     """CloneExperiment stores a new experiment of the caller's, asking for the same. Fails with NOT_FOUND (NOT_FOUND) and,
     where what it asks for is gone, INVALID_ARGUMENT (INVALID_FIELDS).
     """
     ValidateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ValidateExperimentRequest, _experiment_pb2.ValidateExperimentResponse]
-    """ValidateExperiment checks an experiment as it stands and returns the plan a launch would run; nothing is
-    stored but the state VALIDATED. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+    """ValidateExperiment checks an experiment as it stands and returns what a launch by the caller would do, and whether it
+    would pass; nothing is stored but the state VALIDATED, where it would. READ is enough. Fails with INVALID_ARGUMENT
+    (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
     """
     LaunchExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.LaunchExperimentRequest, _experiment_pb2.LaunchExperimentResponse]
     """LaunchExperiment plans the experiment into a process and stores both; the mesh does the rest, also where Kafka is
     down at the time. Fails with FAILED_PRECONDITION (WRONG_STATE) where it was launched before under another request
-    id, INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+    id and where the host is disabled, its job manager not served or the application retired, PERMISSION_DENIED
+    (NOT_ALLOWED) where the caller may not use the host or the allocation, INVALID_ARGUMENT (INVALID_FIELDS) also where
+    it asks for more than the queue or the caller's grants allow, ABORTED (STALE_REVISION) where it was changed at the
+    same time, and NOT_FOUND (NOT_FOUND).
     """
     RelaunchExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.RelaunchExperimentRequest, _experiment_pb2.RelaunchExperimentResponse]
     """RelaunchExperiment plans an experiment whose latest process ended into a new process, with paths of its own and the
@@ -101,21 +107,27 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     """
     UpdateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.UpdateExperimentRequest, _experiment_pb2.UpdateExperimentResponse]  # type: ignore[assignment]
     """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
-    the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
-    (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+    the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. "project" is changed by the owner
+    alone, into a project they have WRITE on. Another "application" comes in its latest version unless the mask names
+    "application_version", too. Fails with INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED
+    (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
     """
     CloneExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.CloneExperimentRequest, _experiment_pb2.CloneExperimentResponse]  # type: ignore[assignment]
     """CloneExperiment stores a new experiment of the caller's, asking for the same. Fails with NOT_FOUND (NOT_FOUND) and,
     where what it asks for is gone, INVALID_ARGUMENT (INVALID_FIELDS).
     """
     ValidateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ValidateExperimentRequest, _experiment_pb2.ValidateExperimentResponse]  # type: ignore[assignment]
-    """ValidateExperiment checks an experiment as it stands and returns the plan a launch would run; nothing is
-    stored but the state VALIDATED. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+    """ValidateExperiment checks an experiment as it stands and returns what a launch by the caller would do, and whether it
+    would pass; nothing is stored but the state VALIDATED, where it would. READ is enough. Fails with INVALID_ARGUMENT
+    (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
     """
     LaunchExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.LaunchExperimentRequest, _experiment_pb2.LaunchExperimentResponse]  # type: ignore[assignment]
     """LaunchExperiment plans the experiment into a process and stores both; the mesh does the rest, also where Kafka is
     down at the time. Fails with FAILED_PRECONDITION (WRONG_STATE) where it was launched before under another request
-    id, INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+    id and where the host is disabled, its job manager not served or the application retired, PERMISSION_DENIED
+    (NOT_ALLOWED) where the caller may not use the host or the allocation, INVALID_ARGUMENT (INVALID_FIELDS) also where
+    it asks for more than the queue or the caller's grants allow, ABORTED (STALE_REVISION) where it was changed at the
+    same time, and NOT_FOUND (NOT_FOUND).
     """
     RelaunchExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.RelaunchExperimentRequest, _experiment_pb2.RelaunchExperimentResponse]  # type: ignore[assignment]
     """RelaunchExperiment plans an experiment whose latest process ended into a new process, with paths of its own and the
@@ -169,8 +181,10 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_pb2.UpdateExperimentResponse, _abc.Awaitable[_experiment_pb2.UpdateExperimentResponse]]:
         """UpdateExperiment changes what the mask names. "name", "description" and "tags" may change always, all other fields of
-        the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. Fails with INVALID_ARGUMENT
-        (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
+        the spec while the experiment is CREATED or VALIDATED, which makes it CREATED again. "project" is changed by the owner
+        alone, into a project they have WRITE on. Another "application" comes in its latest version unless the mask names
+        "application_version", too. Fails with INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND), ABORTED
+        (STALE_REVISION) and FAILED_PRECONDITION (WRONG_STATE).
         """
 
     @_abc_1.abstractmethod
@@ -189,8 +203,9 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiment_pb2.ValidateExperimentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_pb2.ValidateExperimentResponse, _abc.Awaitable[_experiment_pb2.ValidateExperimentResponse]]:
-        """ValidateExperiment checks an experiment as it stands and returns the plan a launch would run; nothing is
-        stored but the state VALIDATED. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+        """ValidateExperiment checks an experiment as it stands and returns what a launch by the caller would do, and whether it
+        would pass; nothing is stored but the state VALIDATED, where it would. READ is enough. Fails with INVALID_ARGUMENT
+        (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -201,7 +216,10 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_experiment_pb2.LaunchExperimentResponse, _abc.Awaitable[_experiment_pb2.LaunchExperimentResponse]]:
         """LaunchExperiment plans the experiment into a process and stores both; the mesh does the rest, also where Kafka is
         down at the time. Fails with FAILED_PRECONDITION (WRONG_STATE) where it was launched before under another request
-        id, INVALID_ARGUMENT (INVALID_FIELDS) and NOT_FOUND (NOT_FOUND).
+        id and where the host is disabled, its job manager not served or the application retired, PERMISSION_DENIED
+        (NOT_ALLOWED) where the caller may not use the host or the allocation, INVALID_ARGUMENT (INVALID_FIELDS) also where
+        it asks for more than the queue or the caller's grants allow, ABORTED (STALE_REVISION) where it was changed at the
+        same time, and NOT_FOUND (NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

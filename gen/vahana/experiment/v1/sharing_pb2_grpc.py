@@ -29,7 +29,8 @@ class SharingServiceStub:
     """SharingService says who else may see and use a project or an experiment. An experiment's owner and its project's owner
     may always do all with it; so may the tenant's administrators. Every call names one project or one experiment, fails with
     NOT_FOUND (NOT_FOUND) where the caller may not READ it and, where it would change something, with PERMISSION_DENIED
-    (NOT_ALLOWED) for who may not MANAGE_SHARING.
+    (NOT_ALLOWED) for who may not MANAGE_SHARING. MANAGE_SHARING itself is given, changed and taken from others by the owner
+    or an administrator alone. What a group was given ends with the group: another that later gets its name has none of it.
     """
 
     def __init__(self, channel):
@@ -59,27 +60,29 @@ class SharingServiceServicer:
     """SharingService says who else may see and use a project or an experiment. An experiment's owner and its project's owner
     may always do all with it; so may the tenant's administrators. Every call names one project or one experiment, fails with
     NOT_FOUND (NOT_FOUND) where the caller may not READ it and, where it would change something, with PERMISSION_DENIED
-    (NOT_ALLOWED) for who may not MANAGE_SHARING.
+    (NOT_ALLOWED) for who may not MANAGE_SHARING. MANAGE_SHARING itself is given, changed and taken from others by the owner
+    or an administrator alone. What a group was given ends with the group: another that later gets its name has none of it.
     """
 
     def ShareEntity(self, request, context):
         """ShareEntity gives a user or a group a permission, in place of what they were given before. Fails with INVALID_ARGUMENT
-        (INVALID_FIELDS) where the user or group is unknown, and PERMISSION_DENIED (NOT_ALLOWED) for MANAGE_SHARING given by
-        anyone but the owner or an administrator.
+        (INVALID_FIELDS) where the user or group is unknown, NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnshareEntity(self, request, context):
-        """UnshareEntity takes it back. Repeats change nothing.
+        """UnshareEntity takes it back. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED
+        (NOT_ALLOWED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListShares(self, request, context):
-        """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project.
+        """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project. Fails
+        with NOT_FOUND (NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +118,8 @@ class SharingService:
     """SharingService says who else may see and use a project or an experiment. An experiment's owner and its project's owner
     may always do all with it; so may the tenant's administrators. Every call names one project or one experiment, fails with
     NOT_FOUND (NOT_FOUND) where the caller may not READ it and, where it would change something, with PERMISSION_DENIED
-    (NOT_ALLOWED) for who may not MANAGE_SHARING.
+    (NOT_ALLOWED) for who may not MANAGE_SHARING. MANAGE_SHARING itself is given, changed and taken from others by the owner
+    or an administrator alone. What a group was given ends with the group: another that later gets its name has none of it.
     """
 
     @staticmethod

@@ -30,7 +30,8 @@ class SharingServiceStub:
     """SharingService says who else may see and use a project or an experiment. An experiment's owner and its project's owner
     may always do all with it; so may the tenant's administrators. Every call names one project or one experiment, fails with
     NOT_FOUND (NOT_FOUND) where the caller may not READ it and, where it would change something, with PERMISSION_DENIED
-    (NOT_ALLOWED) for who may not MANAGE_SHARING.
+    (NOT_ALLOWED) for who may not MANAGE_SHARING. MANAGE_SHARING itself is given, changed and taken from others by the owner
+    or an administrator alone. What a group was given ends with the group: another that later gets its name has none of it.
     """
 
     @_typing.overload
@@ -39,38 +40,46 @@ class SharingServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SharingServiceAsyncStub: ...
     ShareEntity: _grpc.UnaryUnaryMultiCallable[_sharing_pb2.ShareEntityRequest, _sharing_pb2.ShareEntityResponse]
     """ShareEntity gives a user or a group a permission, in place of what they were given before. Fails with INVALID_ARGUMENT
-    (INVALID_FIELDS) where the user or group is unknown, and PERMISSION_DENIED (NOT_ALLOWED) for MANAGE_SHARING given by
-    anyone but the owner or an administrator.
+    (INVALID_FIELDS) where the user or group is unknown, NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     UnshareEntity: _grpc.UnaryUnaryMultiCallable[_sharing_pb2.UnshareEntityRequest, _sharing_pb2.UnshareEntityResponse]
-    """UnshareEntity takes it back. Repeats change nothing."""
+    """UnshareEntity takes it back. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED
+    (NOT_ALLOWED).
+    """
     ListShares: _grpc.UnaryUnaryMultiCallable[_sharing_pb2.ListSharesRequest, _sharing_pb2.ListSharesResponse]
-    """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project."""
+    """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project. Fails
+    with NOT_FOUND (NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class SharingServiceAsyncStub(SharingServiceStub):
     """SharingService says who else may see and use a project or an experiment. An experiment's owner and its project's owner
     may always do all with it; so may the tenant's administrators. Every call names one project or one experiment, fails with
     NOT_FOUND (NOT_FOUND) where the caller may not READ it and, where it would change something, with PERMISSION_DENIED
-    (NOT_ALLOWED) for who may not MANAGE_SHARING.
+    (NOT_ALLOWED) for who may not MANAGE_SHARING. MANAGE_SHARING itself is given, changed and taken from others by the owner
+    or an administrator alone. What a group was given ends with the group: another that later gets its name has none of it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ShareEntity: _aio.UnaryUnaryMultiCallable[_sharing_pb2.ShareEntityRequest, _sharing_pb2.ShareEntityResponse]  # type: ignore[assignment]
     """ShareEntity gives a user or a group a permission, in place of what they were given before. Fails with INVALID_ARGUMENT
-    (INVALID_FIELDS) where the user or group is unknown, and PERMISSION_DENIED (NOT_ALLOWED) for MANAGE_SHARING given by
-    anyone but the owner or an administrator.
+    (INVALID_FIELDS) where the user or group is unknown, NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     UnshareEntity: _aio.UnaryUnaryMultiCallable[_sharing_pb2.UnshareEntityRequest, _sharing_pb2.UnshareEntityResponse]  # type: ignore[assignment]
-    """UnshareEntity takes it back. Repeats change nothing."""
+    """UnshareEntity takes it back. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED
+    (NOT_ALLOWED).
+    """
     ListShares: _aio.UnaryUnaryMultiCallable[_sharing_pb2.ListSharesRequest, _sharing_pb2.ListSharesResponse]  # type: ignore[assignment]
-    """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project."""
+    """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project. Fails
+    with NOT_FOUND (NOT_FOUND).
+    """
 
 class SharingServiceServicer(metaclass=_abc_1.ABCMeta):
     """SharingService says who else may see and use a project or an experiment. An experiment's owner and its project's owner
     may always do all with it; so may the tenant's administrators. Every call names one project or one experiment, fails with
     NOT_FOUND (NOT_FOUND) where the caller may not READ it and, where it would change something, with PERMISSION_DENIED
-    (NOT_ALLOWED) for who may not MANAGE_SHARING.
+    (NOT_ALLOWED) for who may not MANAGE_SHARING. MANAGE_SHARING itself is given, changed and taken from others by the owner
+    or an administrator alone. What a group was given ends with the group: another that later gets its name has none of it.
     """
 
     @_abc_1.abstractmethod
@@ -80,8 +89,7 @@ class SharingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sharing_pb2.ShareEntityResponse, _abc.Awaitable[_sharing_pb2.ShareEntityResponse]]:
         """ShareEntity gives a user or a group a permission, in place of what they were given before. Fails with INVALID_ARGUMENT
-        (INVALID_FIELDS) where the user or group is unknown, and PERMISSION_DENIED (NOT_ALLOWED) for MANAGE_SHARING given by
-        anyone but the owner or an administrator.
+        (INVALID_FIELDS) where the user or group is unknown, NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +98,9 @@ class SharingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sharing_pb2.UnshareEntityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sharing_pb2.UnshareEntityResponse, _abc.Awaitable[_sharing_pb2.UnshareEntityResponse]]:
-        """UnshareEntity takes it back. Repeats change nothing."""
+        """UnshareEntity takes it back. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED
+        (NOT_ALLOWED).
+        """
 
     @_abc_1.abstractmethod
     def ListShares(
@@ -98,6 +108,8 @@ class SharingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sharing_pb2.ListSharesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sharing_pb2.ListSharesResponse, _abc.Awaitable[_sharing_pb2.ListSharesResponse]]:
-        """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project."""
+        """ListShares pages through what was given, by grantee; for an experiment also what it inherits from its project. Fails
+        with NOT_FOUND (NOT_FOUND).
+        """
 
 def add_SharingServiceServicer_to_server(servicer: SharingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

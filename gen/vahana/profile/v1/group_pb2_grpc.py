@@ -86,7 +86,9 @@ class GroupServiceServicer:
     """
 
     def CreateGroup(self, request, context):
-        """CreateGroup adds an empty group. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken.
+        """CreateGroup adds an empty group, which is the caller's. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is
+        taken or was a deleted group's, whose grants and logins still name it, and PERMISSION_DENIED (NOT_ALLOWED) for a
+        service of the mesh.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +117,8 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteGroup(self, request, context):
-        """DeleteGroup removes a group and its memberships. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+        """DeleteGroup removes a group and its memberships. A large one goes in parts: a call cut short may be repeated. Fails
+        with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

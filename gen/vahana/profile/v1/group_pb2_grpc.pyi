@@ -37,7 +37,10 @@ class GroupServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GroupServiceAsyncStub: ...
     CreateGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.CreateGroupRequest, _group_pb2.CreateGroupResponse]
-    """CreateGroup adds an empty group. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken."""
+    """CreateGroup adds an empty group, which is the caller's. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is
+    taken or was a deleted group's, whose grants and logins still name it, and PERMISSION_DENIED (NOT_ALLOWED) for a
+    service of the mesh.
+    """
     GetGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.GetGroupRequest, _group_pb2.GetGroupResponse]
     """GetGroup returns one group. Fails with NOT_FOUND (NOT_FOUND)."""
     ListGroups: _grpc.UnaryUnaryMultiCallable[_group_pb2.ListGroupsRequest, _group_pb2.ListGroupsResponse]
@@ -47,7 +50,9 @@ class GroupServiceStub:
     (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     DeleteGroup: _grpc.UnaryUnaryMultiCallable[_group_pb2.DeleteGroupRequest, _group_pb2.DeleteGroupResponse]
-    """DeleteGroup removes a group and its memberships. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED)."""
+    """DeleteGroup removes a group and its memberships. A large one goes in parts: a call cut short may be repeated. Fails
+    with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
     AddGroupMember: _grpc.UnaryUnaryMultiCallable[_group_pb2.AddGroupMemberRequest, _group_pb2.AddGroupMemberResponse]
     """AddGroupMember puts a user or a group into a group; one that is in it stays in it. Fails with NOT_FOUND (NOT_FOUND),
     PERMISSION_DENIED (NOT_ALLOWED), FAILED_PRECONDITION (WRONG_STATE) where a group would come to hold itself, and
@@ -67,7 +72,10 @@ class GroupServiceAsyncStub(GroupServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.CreateGroupRequest, _group_pb2.CreateGroupResponse]  # type: ignore[assignment]
-    """CreateGroup adds an empty group. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken."""
+    """CreateGroup adds an empty group, which is the caller's. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is
+    taken or was a deleted group's, whose grants and logins still name it, and PERMISSION_DENIED (NOT_ALLOWED) for a
+    service of the mesh.
+    """
     GetGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.GetGroupRequest, _group_pb2.GetGroupResponse]  # type: ignore[assignment]
     """GetGroup returns one group. Fails with NOT_FOUND (NOT_FOUND)."""
     ListGroups: _aio.UnaryUnaryMultiCallable[_group_pb2.ListGroupsRequest, _group_pb2.ListGroupsResponse]  # type: ignore[assignment]
@@ -77,7 +85,9 @@ class GroupServiceAsyncStub(GroupServiceStub):
     (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     DeleteGroup: _aio.UnaryUnaryMultiCallable[_group_pb2.DeleteGroupRequest, _group_pb2.DeleteGroupResponse]  # type: ignore[assignment]
-    """DeleteGroup removes a group and its memberships. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED)."""
+    """DeleteGroup removes a group and its memberships. A large one goes in parts: a call cut short may be repeated. Fails
+    with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+    """
     AddGroupMember: _aio.UnaryUnaryMultiCallable[_group_pb2.AddGroupMemberRequest, _group_pb2.AddGroupMemberResponse]  # type: ignore[assignment]
     """AddGroupMember puts a user or a group into a group; one that is in it stays in it. Fails with NOT_FOUND (NOT_FOUND),
     PERMISSION_DENIED (NOT_ALLOWED), FAILED_PRECONDITION (WRONG_STATE) where a group would come to hold itself, and
@@ -100,7 +110,10 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_pb2.CreateGroupRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.CreateGroupResponse, _abc.Awaitable[_group_pb2.CreateGroupResponse]]:
-        """CreateGroup adds an empty group. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken."""
+        """CreateGroup adds an empty group, which is the caller's. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is
+        taken or was a deleted group's, whose grants and logins still name it, and PERMISSION_DENIED (NOT_ALLOWED) for a
+        service of the mesh.
+        """
 
     @_abc_1.abstractmethod
     def GetGroup(
@@ -134,7 +147,9 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_pb2.DeleteGroupRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_group_pb2.DeleteGroupResponse, _abc.Awaitable[_group_pb2.DeleteGroupResponse]]:
-        """DeleteGroup removes a group and its memberships. Fails with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED)."""
+        """DeleteGroup removes a group and its memberships. A large one goes in parts: a call cut short may be repeated. Fails
+        with NOT_FOUND (NOT_FOUND) and PERMISSION_DENIED (NOT_ALLOWED).
+        """
 
     @_abc_1.abstractmethod
     def AddGroupMember(

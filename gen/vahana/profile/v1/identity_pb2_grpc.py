@@ -27,9 +27,9 @@ if _version_not_supported:
 
 class IdentityServiceStub:
     """IdentityService turns what a caller can show, an API token, a service account's token or an OIDC token, into the
-    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens. Every call fails with
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or not signed by a
-    provider its tenant trusts.
+    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens, beside the latter.
+    Every call fails with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or
+    not signed by a provider its tenant trusts.
     """
 
     def __init__(self, channel):
@@ -57,16 +57,17 @@ class IdentityServiceStub:
 
 class IdentityServiceServicer:
     """IdentityService turns what a caller can show, an API token, a service account's token or an OIDC token, into the
-    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens. Every call fails with
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or not signed by a
-    provider its tenant trusts.
+    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens, beside the latter.
+    Every call fails with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or
+    not signed by a provider its tenant trusts.
     """
 
     def ExchangeToken(self, request, context):
         """ExchangeToken returns an access token for the caller: a JWT signed by profile, good for five minutes at most and never
         beyond the end of the token shown. A user's first OIDC login creates the user. Fails with INVALID_ARGUMENT
-        (INVALID_FIELDS) where a scope is unknown and PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's or the
-        user is disabled.
+        (INVALID_FIELDS) where a scope is unknown, PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's, where the
+        user or its tenant is disabled, or where the provider's word makes nobody a user here, and UNAVAILABLE
+        (DEPENDENCY_UNAVAILABLE) while the provider's keys cannot be had.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,9 +116,9 @@ def add_IdentityServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
     """IdentityService turns what a caller can show, an API token, a service account's token or an OIDC token, into the
-    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens. Every call fails with
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or not signed by a
-    provider its tenant trusts.
+    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens, beside the latter.
+    Every call fails with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or
+    not signed by a provider its tenant trusts.
     """
 
     @staticmethod

@@ -28,9 +28,9 @@ GRPC_VERSION: str
 
 class IdentityServiceStub:
     """IdentityService turns what a caller can show, an API token, a service account's token or an OIDC token, into the
-    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens. Every call fails with
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or not signed by a
-    provider its tenant trusts.
+    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens, beside the latter.
+    Every call fails with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or
+    not signed by a provider its tenant trusts.
     """
 
     @_typing.overload
@@ -40,8 +40,9 @@ class IdentityServiceStub:
     ExchangeToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ExchangeTokenRequest, _identity_pb2.ExchangeTokenResponse]
     """ExchangeToken returns an access token for the caller: a JWT signed by profile, good for five minutes at most and never
     beyond the end of the token shown. A user's first OIDC login creates the user. Fails with INVALID_ARGUMENT
-    (INVALID_FIELDS) where a scope is unknown and PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's or the
-    user is disabled.
+    (INVALID_FIELDS) where a scope is unknown, PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's, where the
+    user or its tenant is disabled, or where the provider's word makes nobody a user here, and UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while the provider's keys cannot be had.
     """
     GetCaller: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetCallerRequest, _identity_pb2.GetCallerResponse]
     """GetCaller returns who the caller is to the mesh."""
@@ -53,17 +54,18 @@ class IdentityServiceStub:
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
     """IdentityService turns what a caller can show, an API token, a service account's token or an OIDC token, into the
-    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens. Every call fails with
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or not signed by a
-    provider its tenant trusts.
+    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens, beside the latter.
+    Every call fails with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or
+    not signed by a provider its tenant trusts.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExchangeToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.ExchangeTokenRequest, _identity_pb2.ExchangeTokenResponse]  # type: ignore[assignment]
     """ExchangeToken returns an access token for the caller: a JWT signed by profile, good for five minutes at most and never
     beyond the end of the token shown. A user's first OIDC login creates the user. Fails with INVALID_ARGUMENT
-    (INVALID_FIELDS) where a scope is unknown and PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's or the
-    user is disabled.
+    (INVALID_FIELDS) where a scope is unknown, PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's, where the
+    user or its tenant is disabled, or where the provider's word makes nobody a user here, and UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while the provider's keys cannot be had.
     """
     GetCaller: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetCallerRequest, _identity_pb2.GetCallerResponse]  # type: ignore[assignment]
     """GetCaller returns who the caller is to the mesh."""
@@ -74,9 +76,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """IdentityService turns what a caller can show, an API token, a service account's token or an OIDC token, into the
-    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens. Every call fails with
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or not signed by a
-    provider its tenant trusts.
+    short-lived token that all services of the mesh take. It alone takes the former as bearer tokens, beside the latter.
+    Every call fails with UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) for a token that is unknown, expired, revoked, or
+    not signed by a provider its tenant trusts.
     """
 
     @_abc_1.abstractmethod
@@ -87,8 +89,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_pb2.ExchangeTokenResponse, _abc.Awaitable[_identity_pb2.ExchangeTokenResponse]]:
         """ExchangeToken returns an access token for the caller: a JWT signed by profile, good for five minutes at most and never
         beyond the end of the token shown. A user's first OIDC login creates the user. Fails with INVALID_ARGUMENT
-        (INVALID_FIELDS) where a scope is unknown and PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's or the
-        user is disabled.
+        (INVALID_FIELDS) where a scope is unknown, PERMISSION_DENIED (NOT_ALLOWED) where one is not the caller's, where the
+        user or its tenant is disabled, or where the provider's word makes nobody a user here, and UNAVAILABLE
+        (DEPENDENCY_UNAVAILABLE) while the provider's keys cannot be had.
         """
 
     @_abc_1.abstractmethod

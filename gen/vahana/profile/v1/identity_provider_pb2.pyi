@@ -22,7 +22,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class IdentityProvider(_message.Message):
-    """IdentityProvider is an OpenID Connect issuer that a tenant trusts."""
+    """IdentityProvider is an OpenID Connect issuer that a tenant trusts. Its tokens must name their key ("kid") and have the
+    claims iss, aud, sub, iat and exp. A token whose audiences are those of several providers is one of the provider whose
+    audience is its "azp", and refused without one.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -44,11 +47,18 @@ class IdentityProvider(_message.Message):
     audience: _builtins.str
     """The value its tokens must have in the "aud" claim."""
     jwks_uri: _builtins.str
-    """Where its keys are fetched from; https, or http on a loopback address. One of jwks_uri and jwks is needed."""
+    """Where its keys are fetched from; https, or http on a loopback address. Either this or jwks is given. The keys are
+    asked for again after ten minutes, and when a token names another one, twice a minute at most; while the provider is
+    away, those known are good for a day. Redirects are not followed, and no more than 256 KiB are read.
+    """
     jwks: _builtins.str
-    """Its keys themselves, as a JSON Web Key Set, where they are not to be fetched."""
+    """Its keys themselves, as a JSON Web Key Set, where they are not to be fetched: public ones alone, each with a "kid", of
+    the types RSA (2048 to 8192 bits), EC (P-256, P-384, P-521) and OKP (Ed25519).
+    """
     user_claim: _builtins.str
-    """The claim that gives a new user its name; empty for "preferred_username"."""
+    """The claim that gives a new user its name; empty for "preferred_username". It is read on the first login alone; from
+    then on "sub" says who it is.
+    """
     provision_users: _builtins.bool
     """Whether a first login creates the user, and is refused where the name is taken. Otherwise a first login is that of
     the user who has the name already, and is refused where there is none.
@@ -197,7 +207,7 @@ class ListIdentityProvidersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Most rows in the page; 0 means 50, at most 1000."""
+    """Most rows in the page; 0 means 50, which is also the most there are in one."""
     page_token: _builtins.str
     """From the last page's next_page_token."""
     def __init__(

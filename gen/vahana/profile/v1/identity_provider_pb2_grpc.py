@@ -69,8 +69,9 @@ class IdentityProviderServiceServicer:
     """
 
     def CreateIdentityProvider(self, request, context):
-        """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and ALREADY_EXISTS
-        (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone.
+        """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
+        (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone, and
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 providers a tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,8 +36,9 @@ class IdentityProviderServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityProviderServiceAsyncStub: ...
     CreateIdentityProvider: _grpc.UnaryUnaryMultiCallable[_identity_provider_pb2.CreateIdentityProviderRequest, _identity_provider_pb2.CreateIdentityProviderResponse]
-    """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and ALREADY_EXISTS
-    (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone.
+    """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
+    (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone, and
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 providers a tenant.
     """
     GetIdentityProvider: _grpc.UnaryUnaryMultiCallable[_identity_provider_pb2.GetIdentityProviderRequest, _identity_provider_pb2.GetIdentityProviderResponse]
     """GetIdentityProvider returns one provider. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -58,8 +59,9 @@ class IdentityProviderServiceAsyncStub(IdentityProviderServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateIdentityProvider: _aio.UnaryUnaryMultiCallable[_identity_provider_pb2.CreateIdentityProviderRequest, _identity_provider_pb2.CreateIdentityProviderResponse]  # type: ignore[assignment]
-    """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and ALREADY_EXISTS
-    (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone.
+    """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
+    (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone, and
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 providers a tenant.
     """
     GetIdentityProvider: _aio.UnaryUnaryMultiCallable[_identity_provider_pb2.GetIdentityProviderRequest, _identity_provider_pb2.GetIdentityProviderResponse]  # type: ignore[assignment]
     """GetIdentityProvider returns one provider. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -83,8 +85,9 @@ class IdentityProviderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_provider_pb2.CreateIdentityProviderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_provider_pb2.CreateIdentityProviderResponse, _abc.Awaitable[_identity_provider_pb2.CreateIdentityProviderResponse]]:
-        """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS) and ALREADY_EXISTS
-        (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone.
+        """CreateIdentityProvider trusts a provider from now on. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
+        (ALREADY_EXISTS) where the name is taken in the tenant, or the issuer with that audience by anyone, and
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 providers a tenant.
         """
 
     @_abc_1.abstractmethod

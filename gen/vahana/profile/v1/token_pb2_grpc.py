@@ -64,10 +64,12 @@ class ApiTokenServiceServicer:
     """
 
     def CreateApiToken(self, request, context):
-        """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with INVALID_ARGUMENT (INVALID_FIELDS),
-        NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS) where the user has one of that name,
-        PERMISSION_DENIED (NOT_ALLOWED) where a scope is not the caller's own or the token is for somebody else and the caller
-        no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 tokens a user.
+        """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
+        INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
+        where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
+        is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
+        no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
+        last 100 a user stay known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,10 +36,12 @@ class ApiTokenServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ApiTokenServiceAsyncStub: ...
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.CreateApiTokenRequest, _token_pb2.CreateApiTokenResponse]
-    """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with INVALID_ARGUMENT (INVALID_FIELDS),
-    NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS) where the user has one of that name,
-    PERMISSION_DENIED (NOT_ALLOWED) where a scope is not the caller's own or the token is for somebody else and the caller
-    no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 tokens a user.
+    """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
+    INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
+    where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
+    is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
+    no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
+    last 100 a user stay known.
     """
     GetApiToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.GetApiTokenRequest, _token_pb2.GetApiTokenResponse]
     """GetApiToken returns what is known of a token. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -58,10 +60,12 @@ class ApiTokenServiceAsyncStub(ApiTokenServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_token_pb2.CreateApiTokenRequest, _token_pb2.CreateApiTokenResponse]  # type: ignore[assignment]
-    """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with INVALID_ARGUMENT (INVALID_FIELDS),
-    NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS) where the user has one of that name,
-    PERMISSION_DENIED (NOT_ALLOWED) where a scope is not the caller's own or the token is for somebody else and the caller
-    no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 tokens a user.
+    """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
+    INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
+    where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
+    is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
+    no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
+    last 100 a user stay known.
     """
     GetApiToken: _aio.UnaryUnaryMultiCallable[_token_pb2.GetApiTokenRequest, _token_pb2.GetApiTokenResponse]  # type: ignore[assignment]
     """GetApiToken returns what is known of a token. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -83,10 +87,12 @@ class ApiTokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.CreateApiTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.CreateApiTokenResponse, _abc.Awaitable[_token_pb2.CreateApiTokenResponse]]:
-        """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with INVALID_ARGUMENT (INVALID_FIELDS),
-        NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS) where the user has one of that name,
-        PERMISSION_DENIED (NOT_ALLOWED) where a scope is not the caller's own or the token is for somebody else and the caller
-        no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 tokens a user.
+        """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
+        INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
+        where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
+        is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
+        no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
+        last 100 a user stay known.
         """
 
     @_abc_1.abstractmethod

@@ -63,7 +63,8 @@ class UserServiceServicer:
 
     def CreateUser(self, request, context):
         """CreateUser adds a user. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken and
-        PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator.
+        PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator, and where the user is to be an OPERATOR for anyone
+        who is not one too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,8 +86,8 @@ class UserServiceServicer:
 
     def UpdateUser(self, request, context):
         """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
-        "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
-        deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+        "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
+        them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
         INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
         tenant would be left without an administrator.
         """

@@ -35,7 +35,8 @@ class UserServiceStub:
     def __new__(cls, channel: _aio.Channel) -> UserServiceAsyncStub: ...
     CreateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]
     """CreateUser adds a user. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken and
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator, and where the user is to be an OPERATOR for anyone
+    who is not one too.
     """
     GetUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]
     """GetUser returns one user. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -43,8 +44,8 @@ class UserServiceStub:
     """ListUsers pages through the users, by name."""
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_user_pb2.UpdateUserRequest, _user_pb2.UpdateUserResponse]
     """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
-    "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
-    deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+    "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
+    them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
     INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
     tenant would be left without an administrator.
     """
@@ -56,7 +57,8 @@ class UserServiceAsyncStub(UserServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.CreateUserRequest, _user_pb2.CreateUserResponse]  # type: ignore[assignment]
     """CreateUser adds a user. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken and
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator, and where the user is to be an OPERATOR for anyone
+    who is not one too.
     """
     GetUser: _aio.UnaryUnaryMultiCallable[_user_pb2.GetUserRequest, _user_pb2.GetUserResponse]  # type: ignore[assignment]
     """GetUser returns one user. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -64,8 +66,8 @@ class UserServiceAsyncStub(UserServiceStub):
     """ListUsers pages through the users, by name."""
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_pb2.UpdateUserRequest, _user_pb2.UpdateUserResponse]  # type: ignore[assignment]
     """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
-    "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
-    deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+    "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
+    them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
     INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
     tenant would be left without an administrator.
     """
@@ -80,7 +82,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.CreateUserResponse, _abc.Awaitable[_user_pb2.CreateUserResponse]]:
         """CreateUser adds a user. Fails with ALREADY_EXISTS (ALREADY_EXISTS) where the name is taken and
-        PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator.
+        PERMISSION_DENIED (NOT_ALLOWED) for anyone but an administrator, and where the user is to be an OPERATOR for anyone
+        who is not one too.
         """
 
     @_abc_1.abstractmethod
@@ -106,8 +109,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.UpdateUserResponse, _abc.Awaitable[_user_pb2.UpdateUserResponse]]:
         """UpdateUser changes what the mask names: "display_name" and "email", which users may do for themselves, and "roles" and
-        "disabled", which administrators do; the role OPERATOR is given and taken by operators alone. Users are disabled, not
-        deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
+        "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
+        them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
         INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
         tenant would be left without an administrator.
         """

@@ -254,8 +254,10 @@ Global___ApplicationInterface: _TypeAlias = ApplicationInterface  # noqa: Y015
 @_typing.final
 class ApplicationDeployment(_message.Message):
     """ApplicationDeployment is how a module runs on one compute resource. In the words of its commands and arguments,
-    "{inputs.NAME}" stands for an input's value (a file's path for URI, the directory of its files for URI_COLLECTION), "{{"
-    and "}}" for a brace; each word stays one word.
+    "{inputs.NAME}" stands for an input's value (a file's path for URI, the directory of its files for URI_COLLECTION),
+    "{resources.NAME}" for what the job is asked for, "{{" and "}}" for a brace; each word stays one word. Of resources there
+    are batch_queue, allocation, node_count and cpu_count (1 where nothing says how many), gpu_count, memory_mib and
+    wall_time in seconds (where one of these two is named and nothing says how much, nothing is launched).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -294,7 +296,9 @@ class ApplicationDeployment(_message.Message):
 
     @_builtins.property
     def environment(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.EnvironmentVariable]:
-        """Variables set for the job and the commands."""
+        """Variables set for the job and the commands. In a value "{resources.NAME}" stands for the same as in words; every other
+        brace means itself.
+        """
 
     @_builtins.property
     def pre_job_commands(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Command]:
@@ -315,12 +319,12 @@ class ApplicationDeployment(_message.Message):
     @_builtins.property
     def launcher(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For MPI: what starts it, e.g. ["srun"] or ["mpiexec", "-n", "{resources.cpu_count}"]; these words come first on the
-        command line.
+        command line. An MPI program has one, and no other. These words can't name inputs.
         """
 
     @_builtins.property
     def default_resources(self) -> _task_pb2.JobResources:
-        """What a job is asked for where the experiment names nothing."""
+        """What a job is asked for where the experiment names nothing. Its queue is one of the host's."""
 
     def __init__(
         self,
@@ -567,7 +571,7 @@ class GetApplicationRequest(_message.Message):
     name: _builtins.str
     """Its name."""
     version: _builtins.str
-    """Its version; empty for the one registered last."""
+    """Its version; empty for the one registered last, retired ones aside."""
     def __init__(
         self,
         *,

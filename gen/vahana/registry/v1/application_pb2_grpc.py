@@ -132,8 +132,9 @@ class ApplicationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateApplicationDeployment(self, request, context):
-        """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
-        keep what they were launched with. Fails as above.
+        """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
+        service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
+        (LIMIT_EXCEEDED) above 256 KiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

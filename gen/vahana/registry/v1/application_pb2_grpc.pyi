@@ -58,8 +58,9 @@ class ApplicationServiceStub:
     ABORTED (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     UpdateApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationDeploymentRequest, _application_pb2.UpdateApplicationDeploymentResponse]
-    """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
-    keep what they were launched with. Fails as above.
+    """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
+    service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
+    (LIMIT_EXCEEDED) above 256 KiB.
     """
     DeleteApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.DeleteApplicationDeploymentRequest, _application_pb2.DeleteApplicationDeploymentResponse]
     """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
@@ -96,8 +97,9 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     ABORTED (STALE_REVISION) and PERMISSION_DENIED (NOT_ALLOWED).
     """
     UpdateApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationDeploymentRequest, _application_pb2.UpdateApplicationDeploymentResponse]  # type: ignore[assignment]
-    """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
-    keep what they were launched with. Fails as above.
+    """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
+    service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
+    (LIMIT_EXCEEDED) above 256 KiB.
     """
     DeleteApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.DeleteApplicationDeploymentRequest, _application_pb2.DeleteApplicationDeploymentResponse]  # type: ignore[assignment]
     """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
@@ -173,8 +175,9 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _application_pb2.UpdateApplicationDeploymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_application_pb2.UpdateApplicationDeploymentResponse, _abc.Awaitable[_application_pb2.UpdateApplicationDeploymentResponse]]:
-        """UpdateApplicationDeployment changes what the mask names: any field but the compute resource. Processes launched before
-        keep what they were launched with. Fails as above.
+        """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
+        service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
+        (LIMIT_EXCEEDED) above 256 KiB.
         """
 
     @_abc_1.abstractmethod

@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from vahana.event.v1 import task_pb2 as vahana_dot_event_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/registry/v1/compute_resource.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1avahana/event/v1/task.proto\"\xb7\x02\n\nBatchQueue\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12!\n\x0emax_node_count\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12!\n\rmax_cpu_count\x18\x04 \x01(\rB\n\xbaH\x07*\x05\x18\x80\xc2\xd7/\x12\x16\n\x0emax_memory_mib\x18\x05 \x01(\x04\x12\x30\n\rmax_wall_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\rmax_gpu_count\x18\x07 \x01(\rB\x08\xbaH\x05*\x03\x18\x90N\x12\x15\n\rdefault_queue\x18\x08 \x01(\x08\"\xca\x01\n\x0fLoginPreference\x12\"\n\x05group\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x35\n\x05login\x18\x02 \x01(\tB&\xbaH#r!2\x1f^[A-Za-z_][A-Za-z0-9._-]{0,62}$\x12(\n\rcredential_id\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12\x32\n\x07scratch\x18\x04 \x01(\tB!\xbaH\x1er\x1c\x18\xe8\x07\x32\x17^(/[^\\x00-\\x1f\\x7f]*)?$\"\xdc\x05\n\x0f\x43omputeResource\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x19\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xa8\x01\x01\x12\x19\n\x04port\x18\x04 \x01(\rB\x0b\xbaH\x08*\x06\x18\xff\xff\x03(\x01\x12p\n\thost_keys\x18\x05 \x03(\tB]\xbaHZ\x92\x01W\x08\x01\x10\x14\"QrO\x18\x80 2J^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$\x12\x35\n\x05login\x18\x06 \x01(\tB&\xbaH#r!2\x1f^[A-Za-z_][A-Za-z0-9._-]{0,62}$\x12*\n\rcredential_id\x18\x07 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\x12/\n\x07scratch\x18\x08 \x01(\tB\x1e\xbaH\x1br\x19\x18\xe8\x07\x32\x14^/[^\\x00-\\x1f\\x7f]*$\x12<\n\x0bjob_manager\x18\t \x01(\x0e\x32\x1b.vahana.event.v1.JobManagerB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\x0c\x62\x61tch_queues\x18\n \x03(\x0b\x32\x1e.vahana.registry.v1.BatchQueueB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0c \x01(\x04\x12I\n\x11login_preferences\x18\r \x03(\x0b\x32#.vahana.registry.v1.LoginPreferenceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x12\n\nrestricted\x18\x0e \x01(\x08\x12\x10\n\x08\x64isabled\x18\x0f \x01(\x08\"\x8c\x01\n\x1c\x43reateComputeResourceRequest\x12\x45\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResourceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"^\n\x1d\x43reateComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\">\n\x19GetComputeResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"[\n\x1aGetComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"X\n\x1bListComputeResourcesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"w\n\x1cListComputeResourcesResponse\x12>\n\x11\x63ompute_resources\x18\x01 \x03(\x0b\x32#.vahana.registry.v1.ComputeResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb0\x01\n\x1cUpdateComputeResourceRequest\x12\x45\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResourceB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"^\n\x1dUpdateComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"S\n\x1c\x44\x65leteComputeResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x1f\n\x1d\x44\x65leteComputeResourceResponse2\x8c\x05\n\x16\x43omputeResourceService\x12|\n\x15\x43reateComputeResource\x12\x30.vahana.registry.v1.CreateComputeResourceRequest\x1a\x31.vahana.registry.v1.CreateComputeResourceResponse\x12x\n\x12GetComputeResource\x12-.vahana.registry.v1.GetComputeResourceRequest\x1a..vahana.registry.v1.GetComputeResourceResponse\"\x03\x90\x02\x01\x12~\n\x14ListComputeResources\x12/.vahana.registry.v1.ListComputeResourcesRequest\x1a\x30.vahana.registry.v1.ListComputeResourcesResponse\"\x03\x90\x02\x01\x12|\n\x15UpdateComputeResource\x12\x30.vahana.registry.v1.UpdateComputeResourceRequest\x1a\x31.vahana.registry.v1.UpdateComputeResourceResponse\x12|\n\x15\x44\x65leteComputeResource\x12\x30.vahana.registry.v1.DeleteComputeResourceRequest\x1a\x31.vahana.registry.v1.DeleteComputeResourceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/registry/v1/compute_resource.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1avahana/event/v1/task.proto\"\xc5\x02\n\nBatchQueue\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12!\n\x0emax_node_count\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12!\n\rmax_cpu_count\x18\x04 \x01(\rB\n\xbaH\x07*\x05\x18\x80\xc2\xd7/\x12$\n\x0emax_memory_mib\x18\x05 \x01(\x04\x42\x0c\xbaH\t2\x07\x18\x80\xa0\x94\xa5\x8d\x1d\x12\x30\n\rmax_wall_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\rmax_gpu_count\x18\x07 \x01(\rB\x08\xbaH\x05*\x03\x18\x90N\x12\x15\n\rdefault_queue\x18\x08 \x01(\x08\"\xca\x01\n\x0fLoginPreference\x12\"\n\x05group\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x35\n\x05login\x18\x02 \x01(\tB&\xbaH#r!2\x1f^[A-Za-z_][A-Za-z0-9._-]{0,62}$\x12(\n\rcredential_id\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12\x32\n\x07scratch\x18\x04 \x01(\tB!\xbaH\x1er\x1c\x18\xe8\x07\x32\x17^(/[^\\x00-\\x1f\\x7f]*)?$\"\xdc\x05\n\x0f\x43omputeResource\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12\x19\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xa8\x01\x01\x12\x19\n\x04port\x18\x04 \x01(\rB\x0b\xbaH\x08*\x06\x18\xff\xff\x03(\x01\x12p\n\thost_keys\x18\x05 \x03(\tB]\xbaHZ\x92\x01W\x08\x01\x10\x14\"QrO\x18\x80 2J^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$\x12\x35\n\x05login\x18\x06 \x01(\tB&\xbaH#r!2\x1f^[A-Za-z_][A-Za-z0-9._-]{0,62}$\x12*\n\rcredential_id\x18\x07 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\x12/\n\x07scratch\x18\x08 \x01(\tB\x1e\xbaH\x1br\x19\x18\xe8\x07\x32\x14^/[^\\x00-\\x1f\\x7f]*$\x12<\n\x0bjob_manager\x18\t \x01(\x0e\x32\x1b.vahana.event.v1.JobManagerB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\x0c\x62\x61tch_queues\x18\n \x03(\x0b\x32\x1e.vahana.registry.v1.BatchQueueB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0c \x01(\x04\x12I\n\x11login_preferences\x18\r \x03(\x0b\x32#.vahana.registry.v1.LoginPreferenceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x12\n\nrestricted\x18\x0e \x01(\x08\x12\x10\n\x08\x64isabled\x18\x0f \x01(\x08\"\x8c\x01\n\x1c\x43reateComputeResourceRequest\x12\x45\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResourceB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"^\n\x1d\x43reateComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\">\n\x19GetComputeResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"[\n\x1aGetComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"X\n\x1bListComputeResourcesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"w\n\x1cListComputeResourcesResponse\x12>\n\x11\x63ompute_resources\x18\x01 \x03(\x0b\x32#.vahana.registry.v1.ComputeResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb0\x01\n\x1cUpdateComputeResourceRequest\x12\x45\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResourceB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"^\n\x1dUpdateComputeResourceResponse\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\x0b\x32#.vahana.registry.v1.ComputeResource\"S\n\x1c\x44\x65leteComputeResourceRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x1f\n\x1d\x44\x65leteComputeResourceResponse2\x8c\x05\n\x16\x43omputeResourceService\x12|\n\x15\x43reateComputeResource\x12\x30.vahana.registry.v1.CreateComputeResourceRequest\x1a\x31.vahana.registry.v1.CreateComputeResourceResponse\x12x\n\x12GetComputeResource\x12-.vahana.registry.v1.GetComputeResourceRequest\x1a..vahana.registry.v1.GetComputeResourceResponse\"\x03\x90\x02\x01\x12~\n\x14ListComputeResources\x12/.vahana.registry.v1.ListComputeResourcesRequest\x1a\x30.vahana.registry.v1.ListComputeResourcesResponse\"\x03\x90\x02\x01\x12|\n\x15UpdateComputeResource\x12\x30.vahana.registry.v1.UpdateComputeResourceRequest\x1a\x31.vahana.registry.v1.UpdateComputeResourceResponse\x12|\n\x15\x44\x65leteComputeResource\x12\x30.vahana.registry.v1.DeleteComputeResourceRequest\x1a\x31.vahana.registry.v1.DeleteComputeResourceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHQUEUE'].fields_by_name['max_node_count']._serialized_options = b'\272H\006*\004\030\300\204='
   _globals['_BATCHQUEUE'].fields_by_name['max_cpu_count']._loaded_options = None
   _globals['_BATCHQUEUE'].fields_by_name['max_cpu_count']._serialized_options = b'\272H\007*\005\030\200\302\327/'
+  _globals['_BATCHQUEUE'].fields_by_name['max_memory_mib']._loaded_options = None
+  _globals['_BATCHQUEUE'].fields_by_name['max_memory_mib']._serialized_options = b'\272H\t2\007\030\200\240\224\245\215\035'
   _globals['_BATCHQUEUE'].fields_by_name['max_gpu_count']._loaded_options = None
   _globals['_BATCHQUEUE'].fields_by_name['max_gpu_count']._serialized_options = b'\272H\005*\003\030\220N'
   _globals['_LOGINPREFERENCE'].fields_by_name['group']._loaded_options = None
@@ -97,31 +99,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPUTERESOURCESERVICE'].methods_by_name['ListComputeResources']._loaded_options = None
   _globals['_COMPUTERESOURCESERVICE'].methods_by_name['ListComputeResources']._serialized_options = b'\220\002\001'
   _globals['_BATCHQUEUE']._serialized_start=222
-  _globals['_BATCHQUEUE']._serialized_end=533
-  _globals['_LOGINPREFERENCE']._serialized_start=536
-  _globals['_LOGINPREFERENCE']._serialized_end=738
-  _globals['_COMPUTERESOURCE']._serialized_start=741
-  _globals['_COMPUTERESOURCE']._serialized_end=1473
-  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_start=1476
-  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_end=1616
-  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_start=1618
-  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_end=1712
-  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_start=1714
-  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_end=1776
-  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_start=1778
-  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_end=1869
-  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_start=1871
-  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_end=1959
-  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_start=1961
-  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_end=2080
-  _globals['_UPDATECOMPUTERESOURCEREQUEST']._serialized_start=2083
-  _globals['_UPDATECOMPUTERESOURCEREQUEST']._serialized_end=2259
-  _globals['_UPDATECOMPUTERESOURCERESPONSE']._serialized_start=2261
-  _globals['_UPDATECOMPUTERESOURCERESPONSE']._serialized_end=2355
-  _globals['_DELETECOMPUTERESOURCEREQUEST']._serialized_start=2357
-  _globals['_DELETECOMPUTERESOURCEREQUEST']._serialized_end=2440
-  _globals['_DELETECOMPUTERESOURCERESPONSE']._serialized_start=2442
-  _globals['_DELETECOMPUTERESOURCERESPONSE']._serialized_end=2473
-  _globals['_COMPUTERESOURCESERVICE']._serialized_start=2476
-  _globals['_COMPUTERESOURCESERVICE']._serialized_end=3128
+  _globals['_BATCHQUEUE']._serialized_end=547
+  _globals['_LOGINPREFERENCE']._serialized_start=550
+  _globals['_LOGINPREFERENCE']._serialized_end=752
+  _globals['_COMPUTERESOURCE']._serialized_start=755
+  _globals['_COMPUTERESOURCE']._serialized_end=1487
+  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_start=1490
+  _globals['_CREATECOMPUTERESOURCEREQUEST']._serialized_end=1630
+  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_start=1632
+  _globals['_CREATECOMPUTERESOURCERESPONSE']._serialized_end=1726
+  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_start=1728
+  _globals['_GETCOMPUTERESOURCEREQUEST']._serialized_end=1790
+  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_start=1792
+  _globals['_GETCOMPUTERESOURCERESPONSE']._serialized_end=1883
+  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_start=1885
+  _globals['_LISTCOMPUTERESOURCESREQUEST']._serialized_end=1973
+  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_start=1975
+  _globals['_LISTCOMPUTERESOURCESRESPONSE']._serialized_end=2094
+  _globals['_UPDATECOMPUTERESOURCEREQUEST']._serialized_start=2097
+  _globals['_UPDATECOMPUTERESOURCEREQUEST']._serialized_end=2273
+  _globals['_UPDATECOMPUTERESOURCERESPONSE']._serialized_start=2275
+  _globals['_UPDATECOMPUTERESOURCERESPONSE']._serialized_end=2369
+  _globals['_DELETECOMPUTERESOURCEREQUEST']._serialized_start=2371
+  _globals['_DELETECOMPUTERESOURCEREQUEST']._serialized_end=2454
+  _globals['_DELETECOMPUTERESOURCERESPONSE']._serialized_start=2456
+  _globals['_DELETECOMPUTERESOURCERESPONSE']._serialized_end=2487
+  _globals['_COMPUTERESOURCESERVICE']._serialized_start=2490
+  _globals['_COMPUTERESOURCESERVICE']._serialized_end=3142
 # @@protoc_insertion_point(module_scope)

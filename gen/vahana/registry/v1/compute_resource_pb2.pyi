@@ -52,7 +52,7 @@ class BatchQueue(_message.Message):
     """True for the queue that jobs go to that name none; at most one of a host's queues."""
     @_builtins.property
     def max_wall_time(self) -> _duration_pb2.Duration:
-        """The longest wall time."""
+        """The longest wall time, in whole seconds and at most 3650 days."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class LoginPreference(_message.Message):
     login: _builtins.str
     """Login user on the host."""
     credential_id: _builtins.str
-    """Id of the credential to log in with; empty for the host's own."""
+    """Id of the credential to log in with; empty for the host's own. Whether profile has it is seen at the first login."""
     scratch: _builtins.str
     """Absolute path under which processes get their directories; empty for the host's own."""
     def __init__(
@@ -140,7 +140,7 @@ class ComputeResource(_message.Message):
     login: _builtins.str
     """Login user on the host."""
     credential_id: _builtins.str
-    """Id of the credential to log in with."""
+    """Id of the credential to log in with. Whether profile has it is seen at the first login."""
     scratch: _builtins.str
     """Absolute path under which processes get their directories."""
     job_manager: _task_pb2.JobManager.ValueType
@@ -165,7 +165,7 @@ class ComputeResource(_message.Message):
 
     @_builtins.property
     def login_preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoginPreference]:
-        """Logins of groups; the first whose group the user is in is taken, and the host's own where there is none."""
+        """Logins of groups, one a group; the first whose group the user is in is taken, and the host's own where there is none."""
 
     def __init__(
         self,

@@ -67,8 +67,9 @@ class ComputeResourceServiceServicer:
     """
 
     def CreateComputeResource(self, request, context):
-        """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
-        (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), also where a login preference
+        names an unknown group, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED
+        (LIMIT_EXCEEDED) above 256 KiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,7 +92,8 @@ class ComputeResourceServiceServicer:
     def UpdateComputeResource(self, request, context):
         """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
         before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
-        (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED), RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB, and
+        FAILED_PRECONDITION (WRONG_STATE) where it takes away a queue that a deployment or a group resource profile names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,8 +34,9 @@ class ComputeResourceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ComputeResourceServiceAsyncStub: ...
     CreateComputeResource: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.CreateComputeResourceRequest, _compute_resource_pb2.CreateComputeResourceResponse]
-    """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
-    (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), also where a login preference
+    names an unknown group, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED
+    (LIMIT_EXCEEDED) above 256 KiB.
     """
     GetComputeResource: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.GetComputeResourceRequest, _compute_resource_pb2.GetComputeResourceResponse]
     """GetComputeResource returns one host. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -44,7 +45,8 @@ class ComputeResourceServiceStub:
     UpdateComputeResource: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.UpdateComputeResourceRequest, _compute_resource_pb2.UpdateComputeResourceResponse]
     """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
     before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
-    (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED), RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB, and
+    FAILED_PRECONDITION (WRONG_STATE) where it takes away a queue that a deployment or a group resource profile names.
     """
     DeleteComputeResource: _grpc.UnaryUnaryMultiCallable[_compute_resource_pb2.DeleteComputeResourceRequest, _compute_resource_pb2.DeleteComputeResourceResponse]
     """DeleteComputeResource takes a host off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), PERMISSION_DENIED
@@ -58,8 +60,9 @@ class ComputeResourceServiceAsyncStub(ComputeResourceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateComputeResource: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.CreateComputeResourceRequest, _compute_resource_pb2.CreateComputeResourceResponse]  # type: ignore[assignment]
-    """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
-    (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+    """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), also where a login preference
+    names an unknown group, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED
+    (LIMIT_EXCEEDED) above 256 KiB.
     """
     GetComputeResource: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.GetComputeResourceRequest, _compute_resource_pb2.GetComputeResourceResponse]  # type: ignore[assignment]
     """GetComputeResource returns one host. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -68,7 +71,8 @@ class ComputeResourceServiceAsyncStub(ComputeResourceServiceStub):
     UpdateComputeResource: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.UpdateComputeResourceRequest, _compute_resource_pb2.UpdateComputeResourceResponse]  # type: ignore[assignment]
     """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
     before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
-    (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED), RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB, and
+    FAILED_PRECONDITION (WRONG_STATE) where it takes away a queue that a deployment or a group resource profile names.
     """
     DeleteComputeResource: _aio.UnaryUnaryMultiCallable[_compute_resource_pb2.DeleteComputeResourceRequest, _compute_resource_pb2.DeleteComputeResourceResponse]  # type: ignore[assignment]
     """DeleteComputeResource takes a host off. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), PERMISSION_DENIED
@@ -85,8 +89,9 @@ class ComputeResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compute_resource_pb2.CreateComputeResourceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_compute_resource_pb2.CreateComputeResourceResponse, _abc.Awaitable[_compute_resource_pb2.CreateComputeResourceResponse]]:
-        """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), ALREADY_EXISTS
-        (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+        """CreateComputeResource registers a host. Fails with INVALID_ARGUMENT (INVALID_FIELDS), also where a login preference
+        names an unknown group, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED
+        (LIMIT_EXCEEDED) above 256 KiB.
         """
 
     @_abc_1.abstractmethod
@@ -113,7 +118,8 @@ class ComputeResourceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_compute_resource_pb2.UpdateComputeResourceResponse, _abc.Awaitable[_compute_resource_pb2.UpdateComputeResourceResponse]]:
         """UpdateComputeResource changes what the mask names: any field that is not set by the service. Processes launched
         before keep what they were launched with. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION), INVALID_ARGUMENT
-        (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED), RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) above 256 KiB, and
+        FAILED_PRECONDITION (WRONG_STATE) where it takes away a queue that a deployment or a group resource profile names.
         """
 
     @_abc_1.abstractmethod

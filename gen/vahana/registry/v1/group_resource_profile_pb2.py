@@ -28,7 +28,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/vahana/registry/v1/group_resource_profile.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x02\n\rResourceGrant\x12-\n\x10\x63ompute_resource\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x32\n\x0c\x62\x61tch_queues\x18\x02 \x03(\tB\x1c\xbaH\x19\x92\x01\x16\x10\xc8\x01\"\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12\x31\n\x0b\x61llocations\x18\x03 \x03(\tB\x1c\xbaH\x19\x92\x01\x16\x10\xc8\x01\"\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12!\n\x0emax_node_count\x18\x04 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12!\n\rmax_cpu_count\x18\x05 \x01(\rB\n\xbaH\x07*\x05\x18\x80\xc2\xd7/\x12\x16\n\x0emax_memory_mib\x18\x06 \x01(\x04\x12\x30\n\rmax_wall_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\rmax_gpu_count\x18\x08 \x01(\rB\x08\xbaH\x05*\x03\x18\x90N\"\xab\x02\n\x14GroupResourceProfile\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12-\n\x06groups\x18\x03 \x03(\tB\x1d\xbaH\x1a\x92\x01\x17\x08\x01\x10\xc8\x01\"\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12>\n\x06grants\x18\x04 \x03(\x0b\x32!.vahana.registry.v1.ResourceGrantB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\x04\"\x9c\x01\n!CreateGroupResourceProfileRequest\x12P\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfileB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"n\n\"CreateGroupResourceProfileResponse\x12H\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\"C\n\x1eGetGroupResourceProfileRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"k\n\x1fGetGroupResourceProfileResponse\x12H\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\"g\n ListGroupResourceProfilesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"\x87\x01\n!ListGroupResourceProfilesResponse\x12I\n\x17group_resource_profiles\x18\x01 \x03(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc0\x01\n!UpdateGroupResourceProfileRequest\x12P\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfileB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"n\n\"UpdateGroupResourceProfileResponse\x12H\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\"X\n!DeleteGroupResourceProfileRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x10\n\x08revision\x18\x02 \x01(\x04\"$\n\"DeleteGroupResourceProfileResponse2\xe1\x05\n\x1bGroupResourceProfileService\x12\x8b\x01\n\x1a\x43reateGroupResourceProfile\x12\x35.vahana.registry.v1.CreateGroupResourceProfileRequest\x1a\x36.vahana.registry.v1.CreateGroupResourceProfileResponse\x12\x87\x01\n\x17GetGroupResourceProfile\x12\x32.vahana.registry.v1.GetGroupResourceProfileRequest\x1a\x33.vahana.registry.v1.GetGroupResourceProfileResponse\"\x03\x90\x02\x01\x12\x8d\x01\n\x19ListGroupResourceProfiles\x12\x34.vahana.registry.v1.ListGroupResourceProfilesRequest\x1a\x35.vahana.registry.v1.ListGroupResourceProfilesResponse\"\x03\x90\x02\x01\x12\x8b\x01\n\x1aUpdateGroupResourceProfile\x12\x35.vahana.registry.v1.UpdateGroupResourceProfileRequest\x1a\x36.vahana.registry.v1.UpdateGroupResourceProfileResponse\x12\x8b\x01\n\x1a\x44\x65leteGroupResourceProfile\x12\x35.vahana.registry.v1.DeleteGroupResourceProfileRequest\x1a\x36.vahana.registry.v1.DeleteGroupResourceProfileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/vahana/registry/v1/group_resource_profile.proto\x12\x12vahana.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x02\n\rResourceGrant\x12-\n\x10\x63ompute_resource\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x32\n\x0c\x62\x61tch_queues\x18\x02 \x03(\tB\x1c\xbaH\x19\x92\x01\x16\x10\xc8\x01\"\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12\x31\n\x0b\x61llocations\x18\x03 \x03(\tB\x1c\xbaH\x19\x92\x01\x16\x10\xc8\x01\"\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12!\n\x0emax_node_count\x18\x04 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12!\n\rmax_cpu_count\x18\x05 \x01(\rB\n\xbaH\x07*\x05\x18\x80\xc2\xd7/\x12$\n\x0emax_memory_mib\x18\x06 \x01(\x04\x42\x0c\xbaH\t2\x07\x18\x80\xa0\x94\xa5\x8d\x1d\x12\x30\n\rmax_wall_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\rmax_gpu_count\x18\x08 \x01(\rB\x08\xbaH\x05*\x03\x18\x90N\"\xab\x02\n\x14GroupResourceProfile\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$\x12)\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12-\n\x06groups\x18\x03 \x03(\tB\x1d\xbaH\x1a\x92\x01\x17\x08\x01\x10\xc8\x01\"\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12>\n\x06grants\x18\x04 \x03(\x0b\x32!.vahana.registry.v1.ResourceGrantB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x06 \x01(\x04\"\x9c\x01\n!CreateGroupResourceProfileRequest\x12P\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfileB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"n\n\"CreateGroupResourceProfileResponse\x12H\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\"C\n\x1eGetGroupResourceProfileRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"k\n\x1fGetGroupResourceProfileResponse\x12H\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\"g\n ListGroupResourceProfilesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"\x87\x01\n!ListGroupResourceProfilesResponse\x12I\n\x17group_resource_profiles\x18\x01 \x03(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc0\x01\n!UpdateGroupResourceProfileRequest\x12P\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfileB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"n\n\"UpdateGroupResourceProfileResponse\x12H\n\x16group_resource_profile\x18\x01 \x01(\x0b\x32(.vahana.registry.v1.GroupResourceProfile\"X\n!DeleteGroupResourceProfileRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\x12\x10\n\x08revision\x18\x02 \x01(\x04\"$\n\"DeleteGroupResourceProfileResponse2\xe1\x05\n\x1bGroupResourceProfileService\x12\x8b\x01\n\x1a\x43reateGroupResourceProfile\x12\x35.vahana.registry.v1.CreateGroupResourceProfileRequest\x1a\x36.vahana.registry.v1.CreateGroupResourceProfileResponse\x12\x87\x01\n\x17GetGroupResourceProfile\x12\x32.vahana.registry.v1.GetGroupResourceProfileRequest\x1a\x33.vahana.registry.v1.GetGroupResourceProfileResponse\"\x03\x90\x02\x01\x12\x8d\x01\n\x19ListGroupResourceProfiles\x12\x34.vahana.registry.v1.ListGroupResourceProfilesRequest\x1a\x35.vahana.registry.v1.ListGroupResourceProfilesResponse\"\x03\x90\x02\x01\x12\x8b\x01\n\x1aUpdateGroupResourceProfile\x12\x35.vahana.registry.v1.UpdateGroupResourceProfileRequest\x1a\x36.vahana.registry.v1.UpdateGroupResourceProfileResponse\x12\x8b\x01\n\x1a\x44\x65leteGroupResourceProfile\x12\x35.vahana.registry.v1.DeleteGroupResourceProfileRequest\x1a\x36.vahana.registry.v1.DeleteGroupResourceProfileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOURCEGRANT'].fields_by_name['max_node_count']._serialized_options = b'\272H\006*\004\030\300\204='
   _globals['_RESOURCEGRANT'].fields_by_name['max_cpu_count']._loaded_options = None
   _globals['_RESOURCEGRANT'].fields_by_name['max_cpu_count']._serialized_options = b'\272H\007*\005\030\200\302\327/'
+  _globals['_RESOURCEGRANT'].fields_by_name['max_memory_mib']._loaded_options = None
+  _globals['_RESOURCEGRANT'].fields_by_name['max_memory_mib']._serialized_options = b'\272H\t2\007\030\200\240\224\245\215\035'
   _globals['_RESOURCEGRANT'].fields_by_name['max_gpu_count']._loaded_options = None
   _globals['_RESOURCEGRANT'].fields_by_name['max_gpu_count']._serialized_options = b'\272H\005*\003\030\220N'
   _globals['_GROUPRESOURCEPROFILE'].fields_by_name['name']._loaded_options = None
@@ -76,29 +78,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUPRESOURCEPROFILESERVICE'].methods_by_name['ListGroupResourceProfiles']._loaded_options = None
   _globals['_GROUPRESOURCEPROFILESERVICE'].methods_by_name['ListGroupResourceProfiles']._serialized_options = b'\220\002\001'
   _globals['_RESOURCEGRANT']._serialized_start=200
-  _globals['_RESOURCEGRANT']._serialized_end=542
-  _globals['_GROUPRESOURCEPROFILE']._serialized_start=545
-  _globals['_GROUPRESOURCEPROFILE']._serialized_end=844
-  _globals['_CREATEGROUPRESOURCEPROFILEREQUEST']._serialized_start=847
-  _globals['_CREATEGROUPRESOURCEPROFILEREQUEST']._serialized_end=1003
-  _globals['_CREATEGROUPRESOURCEPROFILERESPONSE']._serialized_start=1005
-  _globals['_CREATEGROUPRESOURCEPROFILERESPONSE']._serialized_end=1115
-  _globals['_GETGROUPRESOURCEPROFILEREQUEST']._serialized_start=1117
-  _globals['_GETGROUPRESOURCEPROFILEREQUEST']._serialized_end=1184
-  _globals['_GETGROUPRESOURCEPROFILERESPONSE']._serialized_start=1186
-  _globals['_GETGROUPRESOURCEPROFILERESPONSE']._serialized_end=1293
-  _globals['_LISTGROUPRESOURCEPROFILESREQUEST']._serialized_start=1295
-  _globals['_LISTGROUPRESOURCEPROFILESREQUEST']._serialized_end=1398
-  _globals['_LISTGROUPRESOURCEPROFILESRESPONSE']._serialized_start=1401
-  _globals['_LISTGROUPRESOURCEPROFILESRESPONSE']._serialized_end=1536
-  _globals['_UPDATEGROUPRESOURCEPROFILEREQUEST']._serialized_start=1539
-  _globals['_UPDATEGROUPRESOURCEPROFILEREQUEST']._serialized_end=1731
-  _globals['_UPDATEGROUPRESOURCEPROFILERESPONSE']._serialized_start=1733
-  _globals['_UPDATEGROUPRESOURCEPROFILERESPONSE']._serialized_end=1843
-  _globals['_DELETEGROUPRESOURCEPROFILEREQUEST']._serialized_start=1845
-  _globals['_DELETEGROUPRESOURCEPROFILEREQUEST']._serialized_end=1933
-  _globals['_DELETEGROUPRESOURCEPROFILERESPONSE']._serialized_start=1935
-  _globals['_DELETEGROUPRESOURCEPROFILERESPONSE']._serialized_end=1971
-  _globals['_GROUPRESOURCEPROFILESERVICE']._serialized_start=1974
-  _globals['_GROUPRESOURCEPROFILESERVICE']._serialized_end=2711
+  _globals['_RESOURCEGRANT']._serialized_end=556
+  _globals['_GROUPRESOURCEPROFILE']._serialized_start=559
+  _globals['_GROUPRESOURCEPROFILE']._serialized_end=858
+  _globals['_CREATEGROUPRESOURCEPROFILEREQUEST']._serialized_start=861
+  _globals['_CREATEGROUPRESOURCEPROFILEREQUEST']._serialized_end=1017
+  _globals['_CREATEGROUPRESOURCEPROFILERESPONSE']._serialized_start=1019
+  _globals['_CREATEGROUPRESOURCEPROFILERESPONSE']._serialized_end=1129
+  _globals['_GETGROUPRESOURCEPROFILEREQUEST']._serialized_start=1131
+  _globals['_GETGROUPRESOURCEPROFILEREQUEST']._serialized_end=1198
+  _globals['_GETGROUPRESOURCEPROFILERESPONSE']._serialized_start=1200
+  _globals['_GETGROUPRESOURCEPROFILERESPONSE']._serialized_end=1307
+  _globals['_LISTGROUPRESOURCEPROFILESREQUEST']._serialized_start=1309
+  _globals['_LISTGROUPRESOURCEPROFILESREQUEST']._serialized_end=1412
+  _globals['_LISTGROUPRESOURCEPROFILESRESPONSE']._serialized_start=1415
+  _globals['_LISTGROUPRESOURCEPROFILESRESPONSE']._serialized_end=1550
+  _globals['_UPDATEGROUPRESOURCEPROFILEREQUEST']._serialized_start=1553
+  _globals['_UPDATEGROUPRESOURCEPROFILEREQUEST']._serialized_end=1745
+  _globals['_UPDATEGROUPRESOURCEPROFILERESPONSE']._serialized_start=1747
+  _globals['_UPDATEGROUPRESOURCEPROFILERESPONSE']._serialized_end=1857
+  _globals['_DELETEGROUPRESOURCEPROFILEREQUEST']._serialized_start=1859
+  _globals['_DELETEGROUPRESOURCEPROFILEREQUEST']._serialized_end=1947
+  _globals['_DELETEGROUPRESOURCEPROFILERESPONSE']._serialized_start=1949
+  _globals['_DELETEGROUPRESOURCEPROFILERESPONSE']._serialized_end=1985
+  _globals['_GROUPRESOURCEPROFILESERVICE']._serialized_start=1988
+  _globals['_GROUPRESOURCEPROFILESERVICE']._serialized_end=2725
 # @@protoc_insertion_point(module_scope)

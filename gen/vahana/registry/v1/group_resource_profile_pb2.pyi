@@ -44,12 +44,14 @@ class ResourceGrant(_message.Message):
     max_cpu_count: _builtins.int
     """The most CPU cores in all."""
     max_memory_mib: _builtins.int
-    """The most memory on a node, in MiB."""
+    """The most memory on a node, in MiB. On a restricted host a job that names none asks for this much, within its queue's
+    limit; likewise with the wall time.
+    """
     max_gpu_count: _builtins.int
     """The most GPUs on a node."""
     @_builtins.property
     def batch_queues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The queues that may be used; none for all."""
+        """The queues that may be used, each one of the host's; none for all."""
 
     @_builtins.property
     def allocations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -57,7 +59,7 @@ class ResourceGrant(_message.Message):
 
     @_builtins.property
     def max_wall_time(self) -> _duration_pb2.Duration:
-        """The longest wall time."""
+        """The longest wall time, in whole seconds and at most 3650 days."""
 
     def __init__(
         self,

@@ -70,7 +70,8 @@ class GroupResourceProfileServiceServicer:
 
     def CreateGroupResourceProfile(self, request, context):
         """CreateGroupResourceProfile adds a profile. Fails with INVALID_ARGUMENT (INVALID_FIELDS) where a group, host or queue is
-        unknown, ALREADY_EXISTS (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+        unknown, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED)
+        above 256 KiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,8 @@ class GroupResourceProfileServiceStub:
     def __new__(cls, channel: _aio.Channel) -> GroupResourceProfileServiceAsyncStub: ...
     CreateGroupResourceProfile: _grpc.UnaryUnaryMultiCallable[_group_resource_profile_pb2.CreateGroupResourceProfileRequest, _group_resource_profile_pb2.CreateGroupResourceProfileResponse]
     """CreateGroupResourceProfile adds a profile. Fails with INVALID_ARGUMENT (INVALID_FIELDS) where a group, host or queue is
-    unknown, ALREADY_EXISTS (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+    unknown, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED)
+    above 256 KiB.
     """
     GetGroupResourceProfile: _grpc.UnaryUnaryMultiCallable[_group_resource_profile_pb2.GetGroupResourceProfileRequest, _group_resource_profile_pb2.GetGroupResourceProfileResponse]
     """GetGroupResourceProfile returns one profile. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -61,7 +62,8 @@ class GroupResourceProfileServiceAsyncStub(GroupResourceProfileServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateGroupResourceProfile: _aio.UnaryUnaryMultiCallable[_group_resource_profile_pb2.CreateGroupResourceProfileRequest, _group_resource_profile_pb2.CreateGroupResourceProfileResponse]  # type: ignore[assignment]
     """CreateGroupResourceProfile adds a profile. Fails with INVALID_ARGUMENT (INVALID_FIELDS) where a group, host or queue is
-    unknown, ALREADY_EXISTS (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+    unknown, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED)
+    above 256 KiB.
     """
     GetGroupResourceProfile: _aio.UnaryUnaryMultiCallable[_group_resource_profile_pb2.GetGroupResourceProfileRequest, _group_resource_profile_pb2.GetGroupResourceProfileResponse]  # type: ignore[assignment]
     """GetGroupResourceProfile returns one profile. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -88,7 +90,8 @@ class GroupResourceProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_group_resource_profile_pb2.CreateGroupResourceProfileResponse, _abc.Awaitable[_group_resource_profile_pb2.CreateGroupResourceProfileResponse]]:
         """CreateGroupResourceProfile adds a profile. Fails with INVALID_ARGUMENT (INVALID_FIELDS) where a group, host or queue is
-        unknown, ALREADY_EXISTS (ALREADY_EXISTS) and PERMISSION_DENIED (NOT_ALLOWED).
+        unknown, ALREADY_EXISTS (ALREADY_EXISTS), PERMISSION_DENIED (NOT_ALLOWED) and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED)
+        above 256 KiB.
         """
 
     @_abc_1.abstractmethod

@@ -77,7 +77,7 @@ class StorageResource(_message.Message):
     Never with a password. LOCAL only below the directory the administrator gave the tenant.
     """
     credential_id: _builtins.str
-    """Id of the credential to use, where one is needed."""
+    """Id of the credential to use, where one is needed. Whether profile has it is seen at the first use."""
     revision: _builtins.int
     """Raised with every change. Set by the service."""
     @_builtins.property

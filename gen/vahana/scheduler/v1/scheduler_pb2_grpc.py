@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class SchedulerServiceStub:
-    """SchedulerService lets operators look at the runs the scheduler walks.
+    """SchedulerService lets administrators and operators look at the runs the scheduler walks; for anyone else every call
+    fails with PERMISSION_DENIED (NOT_ALLOWED).
     """
 
     def __init__(self, channel):
@@ -48,7 +49,8 @@ class SchedulerServiceStub:
 
 
 class SchedulerServiceServicer:
-    """SchedulerService lets operators look at the runs the scheduler walks.
+    """SchedulerService lets administrators and operators look at the runs the scheduler walks; for anyone else every call
+    fails with PERMISSION_DENIED (NOT_ALLOWED).
     """
 
     def GetRun(self, request, context):
@@ -87,7 +89,8 @@ def add_SchedulerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SchedulerService:
-    """SchedulerService lets operators look at the runs the scheduler walks.
+    """SchedulerService lets administrators and operators look at the runs the scheduler walks; for anyone else every call
+    fails with PERMISSION_DENIED (NOT_ALLOWED).
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SchedulerServiceStub:
-    """SchedulerService lets operators look at the runs the scheduler walks."""
+    """SchedulerService lets administrators and operators look at the runs the scheduler walks; for anyone else every call
+    fails with PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,7 +42,9 @@ class SchedulerServiceStub:
 
 @_typing.type_check_only
 class SchedulerServiceAsyncStub(SchedulerServiceStub):
-    """SchedulerService lets operators look at the runs the scheduler walks."""
+    """SchedulerService lets administrators and operators look at the runs the scheduler walks; for anyone else every call
+    fails with PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetRunRequest, _scheduler_pb2.GetRunResponse]  # type: ignore[assignment]
@@ -49,7 +53,9 @@ class SchedulerServiceAsyncStub(SchedulerServiceStub):
     """ListRuns pages through the processes that have not ended, the oldest first."""
 
 class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """SchedulerService lets operators look at the runs the scheduler walks."""
+    """SchedulerService lets administrators and operators look at the runs the scheduler walks; for anyone else every call
+    fails with PERMISSION_DENIED (NOT_ALLOWED).
+    """
 
     @_abc_1.abstractmethod
     def GetRun(
