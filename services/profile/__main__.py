@@ -1,47 +1,100 @@
 """Starts profile: `python -m services.profile`."""
 
 import sys
-from pathlib import Path
 
-from pydantic import Field
-
+from services.chassis.entities import Entities
+from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
 from services.chassis.run import Chassis, main
-from services.chassis.settings import Settings
+from services.profile.handlers.authentication import Authentication
+from services.profile.handlers.bootstrap import Bootstrap
 from services.profile.handlers.credentials import Credentials
+from services.profile.handlers.groups import Groups
+from services.profile.handlers.identity import Identities
+from services.profile.handlers.identity_providers import IdentityProviders
+from services.profile.handlers.logins import Logins
+from services.profile.handlers.members import Members
 from services.profile.handlers.opening import ensure_first, open_vault
+from services.profile.handlers.publishing import Publisher
 from services.profile.handlers.signing import Signing
+from services.profile.handlers.signing_keys import SigningKeys
+from services.profile.handlers.snapshots import Snapshots
 from services.profile.handlers.tenants import Tenants
+from services.profile.handlers.tokens import ApiTokens
 from services.profile.handlers.users import Users
+from services.profile.oidc.fetch import fetch
+from services.profile.oidc.key_cache import KeyCache
 from services.profile.schema import metadata
-from services.profile.transport import CredentialService, SigningService, TenantService, UserService
-from vahana.profile.v1 import credential_pb2_grpc, tenant_pb2_grpc, user_pb2_grpc
-
-
-class ProfileSettings(Settings):
-    """The settings of profile."""
-
-    service: str = "profile"
-    master_key_file: Path = Field(default_factory=lambda data: data["home"] / "master.key")
-    """The key that credentials are sealed with; made on the first start. Without it they are lost: back it up."""
+from services.profile.settings import ProfileSettings
+from services.profile.transport import (
+    ApiTokenService,
+    CredentialService,
+    GroupService,
+    IdentityProviderService,
+    IdentityService,
+    SigningService,
+    SnapshotService,
+    TenantService,
+    UserService,
+)
+from services.profile.vault.master import MasterKey
+from vahana.profile.v1 import (
+    credential_pb2_grpc,
+    group_pb2_grpc,
+    identity_pb2_grpc,
+    identity_provider_pb2_grpc,
+    snapshot_pb2_grpc,
+    tenant_pb2_grpc,
+    token_pb2_grpc,
+    user_pb2_grpc,
+)
 
 
 def wire() -> Chassis:
     """Put the service together."""
     settings = ProfileSettings()
     chassis = Chassis.start(settings, metadata, "services.profile")
-    master = open_vault(chassis.db, settings.master_key_file)
-    ensure_first(chassis.db)
+    master = open_vault(chassis.db, settings.master_key_file, settings.master_key.get_secret_value())
+    outbox = Outbox(metadata)
+    entities = Entities(metadata, outbox)
+    publisher = Publisher(entities)
+    ensure_first(chassis.db, publisher)
     requests = Requests(metadata)
+    _serve_people(chassis, requests, publisher)
+    _serve_secrets(chassis, requests, master)
+    _serve_identities(chassis, requests, master, publisher)
+    chassis.rpc.add(
+        snapshot_pb2_grpc.add_SnapshotServiceServicer_to_server,
+        SnapshotService(Snapshots(chassis.db, entities)),
+        "vahana.profile.v1.SnapshotService",
+    )
+    chassis.relay(outbox)
+    return chassis
+
+
+def _serve_people(chassis: Chassis, requests: Requests, publisher: Publisher) -> None:
     chassis.rpc.add(
         tenant_pb2_grpc.add_TenantServiceServicer_to_server,
-        TenantService(Tenants(chassis.db, requests)),
+        TenantService(Tenants(chassis.db, requests, publisher)),
         "vahana.profile.v1.TenantService",
     )
     chassis.rpc.add(
         user_pb2_grpc.add_UserServiceServicer_to_server,
-        UserService(Users(chassis.db, requests)),
+        UserService(Users(chassis.db, requests, publisher)),
         "vahana.profile.v1.UserService",
+    )
+    chassis.rpc.add(
+        group_pb2_grpc.add_GroupServiceServicer_to_server,
+        GroupService(Groups(chassis.db, requests, publisher), Members(chassis.db, publisher)),
+        "vahana.profile.v1.GroupService",
+    )
+
+
+def _serve_secrets(chassis: Chassis, requests: Requests, master: MasterKey) -> None:
+    chassis.rpc.add(
+        token_pb2_grpc.add_ApiTokenServiceServicer_to_server,
+        ApiTokenService(ApiTokens(chassis.db, requests, master)),
+        "vahana.profile.v1.ApiTokenService",
     )
     chassis.rpc.add(
         credential_pb2_grpc.add_CredentialServiceServicer_to_server,
@@ -53,7 +106,27 @@ def wire() -> Chassis:
         SigningService(Signing(chassis.db, master)),
         "vahana.profile.v1.SigningService",
     )
-    return chassis
+
+
+def _serve_identities(chassis: Chassis, requests: Requests, master: MasterKey, publisher: Publisher) -> None:
+    settings = chassis.settings
+    keys = SigningKeys(chassis.db, master, settings.jwks_file)
+    keys.refresh()
+    chassis.background("signing-keys", keys.run)
+    logins = Logins(chassis.db, publisher, KeyCache(fetch))
+    authentication = Authentication(chassis.db, Bootstrap(settings.identities_file), logins, chassis.verifier)
+    identities = Identities(authentication, keys)
+    chassis.rpc.add(
+        identity_pb2_grpc.add_IdentityServiceServicer_to_server,
+        IdentityService(identities),
+        "vahana.profile.v1.IdentityService",
+        authenticate=identities.authenticate,
+    )
+    chassis.rpc.add(
+        identity_provider_pb2_grpc.add_IdentityProviderServiceServicer_to_server,
+        IdentityProviderService(IdentityProviders(chassis.db, requests)),
+        "vahana.profile.v1.IdentityProviderService",
+    )
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class Action(enum.StrEnum):
     GENERATED = "GENERATED"
     IMPORTED = "IMPORTED"
     SIGNED = "SIGNED"
+    DELETED = "DELETED"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Use:
     """One line of the audit."""
 
     credential_id: str
+    owner: str
+    """Whose the credential is; said here as it may be gone."""
     action: Action
     caller: str
     time_us: int

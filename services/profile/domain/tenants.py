@@ -12,3 +12,5 @@ class Tenant:
     name: str
     display_name: str = ""
     create_time_us: int = 0
+    disabled: bool = False
+    revision: int = 1

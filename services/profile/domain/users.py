@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 FIRST_USER = "admin"
+ADMIN = "admin"
+OPERATOR = "operator"
+ROLES = (ADMIN, OPERATOR)
 
 
 @dataclass(frozen=True)
@@ -13,3 +16,12 @@ class User:
     display_name: str = ""
     email: str = ""
     create_time_us: int = 0
+    roles: frozenset[str] = frozenset()
+    """In lower case: ADMIN, OPERATOR."""
+    disabled: bool = False
+    revision: int = 1
+
+    @property
+    def administers(self) -> bool:
+        """Whether the user can log in as an administrator."""
+        return ADMIN in self.roles and not self.disabled

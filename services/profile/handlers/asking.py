@@ -1,23 +1,14 @@
-"""What all use cases do alike with a request: refuse it by the rules, answer a repeat, page a list."""
+"""What all use cases do alike with a request: refuse it by the rules, ask whose a thing is, page a list."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from google.protobuf.message import Message
-
-from services.chassis.db import Tx
-from services.chassis.errors import FieldViolation, InvalidFields
+from services.chassis.errors import FieldViolation, InvalidFields, NotAllowed
 from services.chassis.paging import decode_token, encode_token
-from services.chassis.requests import Requests, fingerprint
-from services.chassis.rpc.auth import caller
+from services.chassis.rpc.auth import ADMIN, SERVICE, caller
 from services.profile.domain.violations import Violation
-from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
 
-Creation = tenant_pb2.CreateTenantRequest | user_pb2.CreateUserRequest | credential_pb2.CreateCredentialRequest
-"""Requests that a client may repeat under their request id."""
-
-Answer = TypeVar("Answer", bound=Message)
-Item = TypeVar("Item", bound=Message)
+Item = TypeVar("Item")
 
 
 def refuse(found: Iterable[Violation]) -> None:
@@ -27,27 +18,44 @@ def refuse(found: Iterable[Violation]) -> None:
         raise InvalidFields(violations)
 
 
-def once(requests: Requests, tx: Tx, request: Creation, kind: type[Answer], make: Callable[[], Answer]) -> Answer:
-    """The answer `make` gives, remembered under the request id; for a repeat the first answer."""
-    who, method = caller(), request.DESCRIPTOR.full_name
-    key = (f"{who.tenant}/{who.subject}", method, request.request_id, fingerprint(request))
-    stored = requests.recall(tx, *key)
-    if stored is not None:
-        return kind.FromString(stored)
-    answer = make()
-    requests.remember(tx, *key, answer.SerializeToString())
-    return answer
+def owns(owner: str) -> bool:
+    """Whether the caller may do what the owner of a thing may: it is the owner, or an administrator.
+
+    A service of the mesh may bear a user's name, and is not that user.
+    """
+    who = caller()
+    return ADMIN in who.roles or (who.subject == owner and SERVICE not in who.roles)
+
+
+def require_owner(kind: str, name: str, owner: str) -> None:
+    """Raise NotAllowed unless the caller owns a thing; `kind` in the words of the API, e.g. "credential"."""
+    if not owns(owner):
+        raise NotAllowed(f"{kind} {name!r} is for its owner, {owner!r}, and administrators to change")
 
 
 def position(page_token: str) -> str:
     """The key a page token stands for; the lowest where it is empty."""
-    parts = decode_token(page_token) or ("",)
-    if len(parts) != 1 or not (parts[0].isascii() and parts[0].isprintable()):
-        raise InvalidFields([FieldViolation("page_token", "is of another list: send the next_page_token of this one")])
-    return parts[0]
+    (key,) = positions(page_token, 1)
+    return key
 
 
-def page(items: Sequence[Item], limit: int, key: Callable[[Item], str]) -> tuple[Sequence[Item], str]:
+def positions(page_token: str, parts: int) -> tuple[str, ...]:
+    """The key of so many parts that a page token stands for; the lowest where it is empty."""
+    found = decode_token(page_token) or ("",) * parts
+    if len(found) != parts or not all(part.isascii() and part.isprintable() for part in found):
+        raise foreign_token()
+    return found
+
+
+def foreign_token() -> InvalidFields:
+    """The refusal of a page token that is of another list."""
+    return InvalidFields([FieldViolation("page_token", "is of another list: send the next_page_token of this one")])
+
+
+def page(items: Sequence[Item], limit: int, key: Callable[[Item], str | tuple[str, ...]]) -> tuple[Sequence[Item], str]:
     """The page of at most `limit` out of `limit` + 1 rows read, and the token of the next, "" where it is the last."""
     kept = items[:limit]
-    return kept, encode_token(key(kept[-1])) if len(kept) < len(items) else ""
+    if len(kept) == len(items):
+        return kept, ""
+    last = key(kept[-1])
+    return kept, encode_token(last) if isinstance(last, str) else encode_token(*last)

@@ -5,15 +5,18 @@ from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields
 from services.chassis.ids import new_id
 from services.chassis.paging import page_limit
 from services.chassis.requests import Requests
-from services.chassis.rpc.auth import caller
+from services.chassis.rpc.auth import ADMIN, caller
 from services.profile import wire
 from services.profile.domain.credentials import ID_PREFIX, Action, Credential, Use, name_violations
-from services.profile.handlers.asking import once, page, position, refuse
+from services.profile.handlers.asking import foreign_token, page, position, refuse, require_owner
 from services.profile.storage import credentials as storage
 from services.profile.storage import tenants
 from services.profile.vault import keys, seal
 from services.profile.vault.master import MasterKey
 from vahana.profile.v1 import credential_pb2 as pb
+
+_LONGEST_NUMBER = 18
+"""Digits of what fits into 64 bits."""
 
 
 class Credentials:
@@ -30,12 +33,8 @@ class Credentials:
         key = _key(request)
         action = Action.IMPORTED if request.private_key else Action.GENERATED
         with self._db.write() as tx:
-            return once(
-                self._requests,
-                tx,
-                request,
-                pb.CreateCredentialResponse,
-                lambda: self._create(tx, request.name, key, action),
+            return self._requests.once(
+                tx, request, pb.CreateCredentialResponse, lambda: self._create(tx, request.name, key, action)
             )
 
     def _create(self, tx: Tx, name: str, key: keys.PrivateKey, action: Action) -> pb.CreateCredentialResponse:
@@ -46,7 +45,7 @@ class Credentials:
         sealed = seal.seal(self._master, who.tenant, credential.credential_id, keys.dump(key))
         if not storage.insert_sealed(tx, who.tenant, credential, sealed):
             raise AlreadyExists("credential", name)
-        storage.record(tx, who.tenant, Use(credential.credential_id, action, who.subject, now))
+        storage.record(tx, who.tenant, Use(credential.credential_id, credential.owner, action, who.subject, now))
         return pb.CreateCredentialResponse(credential=wire.credential_to_message(credential))
 
     def get(self, request: pb.GetCredentialRequest) -> pb.GetCredentialResponse:
@@ -65,6 +64,41 @@ class Credentials:
             stored = storage.page(tx, caller().tenant, after, limit + 1)
         kept, token = page([wire.credential_to_message(one) for one in stored], limit, lambda one: one.credential_id)
         return pb.ListCredentialsResponse(credentials=kept, next_page_token=token)
+
+    def delete(self, request: pb.DeleteCredentialRequest) -> pb.DeleteCredentialResponse:
+        """Destroy a key; for its owner and administrators. The audit stays, and tells of this."""
+        who = caller()
+        with self._db.write() as tx:
+            stored = storage.find(tx, who.tenant, request.credential)
+            if stored is None:
+                raise NotFound("credential", request.credential)
+            require_owner("credential", stored.name, stored.owner)
+            if not storage.remove(tx, who.tenant, stored.credential_id):
+                raise NotFound("credential", request.credential)
+            use = Use(stored.credential_id, stored.owner, Action.DELETED, who.subject, now_us(tx))
+            storage.record(tx, who.tenant, use)
+        return pb.DeleteCredentialResponse()
+
+    def list_uses(self, request: pb.ListCredentialUsesRequest) -> pb.ListCredentialUsesResponse:
+        """A page of the audit, the latest first: all of it for administrators, for others that of their own keys."""
+        limit = page_limit(request.page_size)
+        before = _number(position(request.page_token))
+        filters = storage.Filters(_whose(), request.credential_id)
+        with self._db.read() as tx:
+            stored = storage.uses_page(tx, caller().tenant, filters, before, limit + 1)
+        kept, token = page(stored, limit, lambda one: str(one[0]))
+        return pb.ListCredentialUsesResponse(uses=[wire.use_to_message(use) for _, use in kept], next_page_token=token)
+
+
+def _whose() -> str | None:
+    """Whose keys' uses the caller may see: None for everybody's."""
+    return None if ADMIN in caller().roles else caller().subject
+
+
+def _number(part: str) -> int | None:
+    if part and not (part.isdigit() and len(part) <= _LONGEST_NUMBER):
+        raise foreign_token()
+    return int(part) if part else None
 
 
 def _key(request: pb.CreateCredentialRequest) -> keys.PrivateKey:

@@ -54,6 +54,7 @@ class Signing:
         with self._db.write() as tx:
             use = Use(
                 credential.credential_id,
+                credential.owner,
                 Action.SIGNED,
                 who.subject,
                 now_us(tx),
@@ -61,8 +62,9 @@ class Signing:
                 host=request.host,
                 login=request.login,
             )
+            if not storage.mark_used(tx, who.tenant, credential.credential_id, use.time_us):
+                raise NotFound("credential", credential.credential_id)
             storage.record(tx, who.tenant, use)
-            storage.mark_used(tx, who.tenant, credential.credential_id, use.time_us)
 
 
 def _algorithm(credential: Credential, asked: str) -> str:

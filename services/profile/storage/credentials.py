@@ -1,17 +1,27 @@
 """Credentials in the database, and the audit of their use."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from services.chassis.db import Tx, insert_ignore
-from services.profile.domain.credentials import Credential, SealedKey, Use
+from services.profile.domain.credentials import Action, Credential, SealedKey, Use
 from services.profile.schema import credential as table
 from services.profile.schema import credential_use as uses
 
 _SEALED = (table.c.master_key_id, table.c.wrapped_data_key, table.c.ciphertext)
 _PUBLIC = [column for column in table.c if column not in (table.c.tenant, *_SEALED)]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which lines of the audit are wanted."""
+
+    owner: str | None
+    """Of this user's credentials; None for everybody's."""
+    credential_id: str
+    """Of this credential; "" for all."""
 
 
 def insert_sealed(tx: Tx, tenant: str, credential: Credential, sealed: SealedKey) -> bool:
@@ -47,15 +57,40 @@ def record(tx: Tx, tenant: str, use: Use) -> None:
     tx.execute(insert(uses).values(tenant=tenant, **asdict(use)))
 
 
-def mark_used(tx: Tx, tenant: str, credential_id: str, time_us: int) -> None:
-    """Note when a credential last signed."""
+def uses_page(tx: Tx, tenant: str, filters: Filters, before: int | None, limit: int) -> list[tuple[int, Use]]:
+    """The last `limit` lines of the audit before a number, None for the end, with their numbers; the latest first."""
+    wanted = [uses.c.tenant == tenant]
+    if filters.owner is not None:
+        wanted.append(uses.c.owner == filters.owner)
+    if filters.credential_id:
+        wanted.append(uses.c.credential_id == filters.credential_id)
+    if before is not None:
+        wanted.append(uses.c.id < before)
+    rows = tx.execute(select(uses).where(*wanted).order_by(uses.c.id.desc()).limit(limit))
+    return [(row.id, _use(row)) for row in rows]
+
+
+def mark_used(tx: Tx, tenant: str, credential_id: str, time_us: int) -> bool:
+    """Note when a credential last signed; False where there is none any more."""
     here = (table.c.tenant == tenant, table.c.credential_id == credential_id)
-    tx.execute(update(table).where(*here).values(last_use_time_us=time_us))
+    return tx.execute(update(table).where(*here).values(last_use_time_us=time_us)).rowcount == 1
+
+
+def remove(tx: Tx, tenant: str, credential_id: str) -> bool:
+    """Destroy a credential; False where it was gone already."""
+    here = (table.c.tenant == tenant, table.c.credential_id == credential_id)
+    return tx.execute(delete(table).where(*here)).rowcount == 1
 
 
 def master_key_ids(tx: Tx) -> set[str]:
     """Ids of the master keys under which keys are sealed, of all tenants: asked once, at start."""
     return set(tx.execute(select(table.c.master_key_id).distinct()).scalars())
+
+
+def _use(row: Row[Any]) -> Use:
+    stored = row._asdict()
+    del stored["id"], stored["tenant"]
+    return Use(**{**stored, "action": Action(row.action)})
 
 
 def _credential(row: Row[Any]) -> Credential:

@@ -3,7 +3,18 @@
 import pytest
 
 from services.profile.__main__ import wire
-from vahana.profile.v1 import credential_pb2, credential_pb2_grpc, tenant_pb2, tenant_pb2_grpc, user_pb2_grpc
+from tests.contract.tokens import minted
+from vahana.profile.v1 import (
+    credential_pb2,
+    credential_pb2_grpc,
+    group_pb2,
+    group_pb2_grpc,
+    tenant_pb2,
+    tenant_pb2_grpc,
+    token_pb2_grpc,
+    user_pb2,
+    user_pb2_grpc,
+)
 
 
 @pytest.fixture
@@ -29,6 +40,56 @@ def credentials(profile):
 @pytest.fixture
 def signing(profile):
     return lambda who, tenant="": profile.stub(credential_pb2_grpc.SigningServiceStub, who, tenant)
+
+
+@pytest.fixture
+def groups(profile):
+    return lambda who, tenant="": profile.stub(group_pb2_grpc.GroupServiceStub, who, tenant)
+
+
+@pytest.fixture
+def tokens(profile):
+    return lambda who, tenant="": profile.stub(token_pb2_grpc.ApiTokenServiceStub, who, tenant)
+
+
+class _Calling:
+    """A stub whose calls carry a token made for them."""
+
+    def __init__(self, stub, token):
+        self._stub, self._metadata = stub, [("authorization", f"Bearer {token}")]
+
+    def __getattr__(self, method):
+        return lambda request: getattr(self._stub, method)(request, metadata=self._metadata)
+
+
+@pytest.fixture
+def calling(profile):
+    """`calling(kind, subject, tenant, roles)`: a stub for a caller who is none of IDENTITIES."""
+
+    def stub(kind, subject, tenant="default", roles=(), **claims):
+        return _Calling(profile.stub(kind), minted(subject, tenant, list(roles), **claims))
+
+    return stub
+
+
+@pytest.fixture
+def user(users):
+    """`user(name)`: a stored user of the tenant default."""
+
+    def create(name="ada", who="admin", **rest):
+        return users(who).CreateUser(user_pb2.CreateUserRequest(name=name, **rest)).user
+
+    return create
+
+
+@pytest.fixture
+def group(groups):
+    """`group(name)`: a stored group of the tenant default, owned by ada."""
+
+    def create(name="staff", who="user", **rest):
+        return groups(who).CreateGroup(group_pb2.CreateGroupRequest(name=name, **rest)).group
+
+    return create
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from sqlalchemy import select, update
 from services.profile.schema import credential as credential_table
 from services.profile.schema import credential_use
 from vahana.profile.v1.credential_pb2 import (
+    DeleteCredentialRequest,
     GetCredentialRequest,
     GetPublicKeyRequest,
     SignSshChallengeRequest,
@@ -332,3 +333,17 @@ def test_a_sealed_key_moved_to_another_credential_does_not_open(profile, credent
         tx.execute(update(credential_table).where(table.credential_id == two.credential_id).values(**moved))
     with refused(grpc.StatusCode.INTERNAL, "DEFECT"):
         sign(signing("executor", "default"), two, challenge(two))
+
+
+def test_a_key_destroyed_meanwhile_has_signed_nothing(profile, credential, credentials, signing, refused, monkeypatch):
+    stored = credential()
+
+    def destroyed(*_):
+        credentials("user").DeleteCredential(DeleteCredentialRequest(credential="key"))
+        return b"a signature"
+
+    monkeypatch.setattr("services.profile.vault.keys.sign", destroyed)
+    with refused(*NOT_FOUND):
+        sign(signing("executor", "default"), stored, challenge(stored))
+    with profile.chassis.db.read() as tx:
+        assert not tx.execute(select(credential_use).where(credential_use.c.action == "SIGNED")).all()

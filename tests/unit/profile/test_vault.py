@@ -93,6 +93,40 @@ def test_an_absent_master_key_is_told(tmp_path):
         master.load(tmp_path / "master.key")
 
 
+def test_a_key_given_is_written_as_it_is(tmp_path):
+    file = tmp_path / "master.key"
+    master.create(file, KEY)
+    assert master.load(file).key == master.parse(file.read_text(), "somewhere").key == KEY.key
+    with pytest.raises(master.MasterKeyError, match="somewhere holds no master key"):
+        master.parse("hunter2", "somewhere")
+
+
+def test_the_next_key_takes_the_place_of_the_one_in_the_file(tmp_path):
+    file = tmp_path / "master.key"
+    master.create(file)
+    old, new = master.load(file), master.MasterKey(b"n" * 32)
+    master.create(master.next_file(file), new)
+    master.backup_file(file, old).hardlink_to(file)  # as a change that was cut short left it
+    master.promote(file)
+    assert (master.load(file).key, master.load(master.backup_file(file, old)).key) == (new.key, old.key)
+    assert not master.next_file(file).exists()
+
+
+def test_a_data_key_is_wrapped_by_another_master_key():
+    new = master.MasterKey(b"n" * 32)
+    before = sealed()
+    again = seal.rewrap(KEY, new, "default", "cred-1", before.wrapped_data_key)
+    after = replace(before, master_key_id=new.key_id, wrapped_data_key=again)
+    assert seal.unseal(new, "default", "cred-1", after) == b"the private key"
+    for key, tenant, credential_id in (
+        (new, "default", "cred-1"),
+        (KEY, "other", "cred-1"),
+        (KEY, "default", "cred-2"),
+    ):
+        with pytest.raises(seal.SealBroken):
+            seal.rewrap(key, new, tenant, credential_id, before.wrapped_data_key)
+
+
 def test_a_key_is_restored_as_it_was():
     key = keys.generate()
     assert keys.public_blob(keys.restore(keys.dump(key))) == keys.public_blob(key)

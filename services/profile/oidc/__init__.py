@@ -1,0 +1,1 @@
+"""OpenID Connect: the providers' keys, fetched and kept, and the tokens verified with them."""
