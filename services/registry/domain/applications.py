@@ -13,7 +13,9 @@ class Module:
     name: str
     version: str
     description: str = ""
+    retired: bool = False
     create_time_us: int = 0
+    revision: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """Rules on text that others share."""
 
+from collections.abc import Sequence
+
 _QUOTED_LENGTH = 80
+_LISTED = 10
 
 
 def holds_control(text: str) -> bool:
@@ -11,6 +14,12 @@ def holds_control(text: str) -> bool:
 def quoted(text: str) -> str:
     """The text in quotes for a message, shortened where it is long."""
     return f"'{text}'" if len(text) <= _QUOTED_LENGTH else f"'{text[:_QUOTED_LENGTH]}…' ({len(text)} characters)"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names in a row for a message, the first ten and how many more there are; "none" where there are none."""
+    told = ", ".join(names[:_LISTED]) or "none"
+    return told if len(names) <= _LISTED else f"{told} and {len(names) - _LISTED} more"
 
 
 def path_fault(path: str, *, absolute: bool) -> str:

@@ -1,30 +1,18 @@
-"""What all use cases do alike with a request: refuse it by the rules, answer a repeat, page a list."""
+"""What all use cases do alike with a request: refuse it by the rules, page a list."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from services.chassis.db import Tx
-from services.chassis.errors import FieldViolation, InvalidFields
+from services.chassis.errors import FieldViolation, InvalidFields, LimitExceeded
 from services.chassis.paging import decode_token, encode_token
-from services.chassis.requests import Requests, fingerprint
-from services.chassis.rpc.auth import caller
 from services.registry.domain.violations import Violation, under
-from vahana.registry.v1 import application_pb2, compute_resource_pb2, storage_resource_pb2
 
-Creation = (
-    compute_resource_pb2.CreateComputeResourceRequest
-    | storage_resource_pb2.CreateStorageResourceRequest
-    | application_pb2.CreateApplicationModuleRequest
-    | application_pb2.CreateApplicationInterfaceRequest
-    | application_pb2.CreateApplicationDeploymentRequest
-)
-"""Requests that a client may repeat under their request id."""
-
-Answer = TypeVar("Answer", bound=Message)
 Item = TypeVar("Item", bound=Message)
 
+_LARGEST = 256 * 1024
+"""Bytes of one thing registered: it travels in one message, and several make up an answer."""
 _PAGE_BYTES = 2 * 1024 * 1024
 """A page ends early rather than outgrow what a client receives by default, 4 MiB."""
 
@@ -36,16 +24,10 @@ def refuse(path: str, found: Iterable[Violation]) -> None:
         raise InvalidFields(violations)
 
 
-def once(requests: Requests, tx: Tx, request: Creation, kind: type[Answer], make: Callable[[], Answer]) -> Answer:
-    """The answer `make` gives, remembered under the request id; for a repeat the first answer."""
-    who, method = caller(), request.DESCRIPTOR.full_name
-    key = (f"{who.tenant}/{who.subject}", method, request.request_id, fingerprint(request))
-    stored = requests.recall(tx, *key)
-    if stored is not None:
-        return kind.FromString(stored)
-    answer = make()
-    requests.remember(tx, *key, answer.SerializeToString())
-    return answer
+def bound(what: str, message: Message) -> None:
+    """Raise LimitExceeded where the message is larger than a thing registered may be."""
+    if message.ByteSize() > _LARGEST:
+        raise LimitExceeded(f"the {what} takes {message.ByteSize()} bytes of at most {_LARGEST}: make it smaller")
 
 
 def position(page_token: str, length: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
 from services.registry.domain.applications import Application, Module
@@ -26,14 +27,29 @@ def insert_interface(tx: Tx, tenant: str, name: str, version: str, interface: In
     return insert_ignore(tx, interfaces, [row]) == 1
 
 
-def find(tx: Tx, tenant: str, name: str, version: str) -> Application | None:
-    """The application of that name and version; with version "" the one registered last."""
-    query = _joined(tenant).where(modules.c.name == name)
-    if version:
-        query = query.where(modules.c.version == version)
+def find(tx: Tx, tenant: str, name: str, version: str, *, lock: bool = False) -> Application | None:
+    """The application of that name and version; with `lock` nobody else changes its module or gives it an interface
+    before the transaction ends."""
+    same = (modules.c.tenant == tenant, modules.c.name == name, modules.c.version == version)
+    if lock:
+        # A statement of its own: one that waited for the lock would still join what there was before.
+        tx.execute(select(modules.c.name).where(*same).with_for_update())
+    found = _whole(tx, tenant, tx.execute(_joined(tenant).where(*same)).all())
+    return found[0] if found else None
+
+
+def latest(tx: Tx, tenant: str, name: str) -> Application | None:
+    """The application of that name that was registered last, retired ones aside."""
+    query = _joined(tenant).where(modules.c.name == name, modules.c.retired.is_(False))
     newest = query.order_by(modules.c.create_time_us.desc(), modules.c.version.desc()).limit(1)
     found = _whole(tx, tenant, tx.execute(newest).all())
     return found[0] if found else None
+
+
+def update_module(tx: Tx, tenant: str, module: Module) -> None:
+    """Put a module in the place of the one of its name and version."""
+    same = (modules.c.tenant == tenant, modules.c.name == module.name, modules.c.version == module.version)
+    tx.execute(update_table(modules).where(*same).values(asdict(module)))
 
 
 def page(tx: Tx, tenant: str, after: tuple[str, str], limit: int) -> list[Application]:
@@ -59,7 +75,7 @@ def _whole(tx: Tx, tenant: str, rows: Sequence[Row[Any]]) -> list[Application]:
     of = deployments.of_modules(tx, tenant, keys)
     return [
         Application(
-            Module(row.name, row.version, row.description, row.create_time_us),
+            Module(row.name, row.version, row.description, row.retired, row.create_time_us, row.revision),
             None if row.inputs is None else _interface(row.inputs, row.outputs),
             tuple(of.get((row.name, row.version), ())),
         )

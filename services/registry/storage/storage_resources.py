@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select
+from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
 from services.registry.domain.storage_resources import StorageResource, StorageType
@@ -15,9 +16,10 @@ def insert(tx: Tx, tenant: str, resource: StorageResource) -> bool:
     return insert_ignore(tx, table, [{"tenant": tenant, **asdict(resource)}]) == 1
 
 
-def find(tx: Tx, tenant: str, name: str) -> StorageResource | None:
-    """The place of that name."""
-    row = tx.execute(select(table).where(table.c.tenant == tenant, table.c.name == name)).first()
+def find(tx: Tx, tenant: str, name: str, *, lock: bool = False) -> StorageResource | None:
+    """The place of that name; with `lock` nobody else changes it before the transaction ends."""
+    query = select(table).where(table.c.tenant == tenant, table.c.name == name)
+    row = tx.execute(query.with_for_update() if lock else query).first()
     return _resource(row) if row else None
 
 
@@ -25,6 +27,17 @@ def page(tx: Tx, tenant: str, after: str, limit: int) -> list[StorageResource]:
     """The first `limit` places whose names come after `after`, by name."""
     query = select(table).where(table.c.tenant == tenant, table.c.name > after).order_by(table.c.name).limit(limit)
     return [_resource(row) for row in tx.execute(query)]
+
+
+def update(tx: Tx, tenant: str, resource: StorageResource) -> None:
+    """Put a place where the one of its name was."""
+    same = (table.c.tenant == tenant, table.c.name == resource.name)
+    tx.execute(update_table(table).where(*same).values(asdict(resource)))
+
+
+def remove(tx: Tx, tenant: str, name: str) -> None:
+    """Remove a place."""
+    tx.execute(delete(table).where(table.c.tenant == tenant, table.c.name == name))
 
 
 def _resource(row: Row[Any]) -> StorageResource:

@@ -10,7 +10,7 @@ from vahana.registry.v1 import application_pb2 as pb
 
 def module_from_message(sent: pb.ApplicationModule) -> Module:
     """A module as a caller describes it; what the service sets itself is left out."""
-    return Module(sent.name, sent.version, sent.description)
+    return Module(sent.name, sent.version, sent.description, sent.retired)
 
 
 def module_to_message(stored: Module) -> pb.ApplicationModule:
@@ -20,6 +20,8 @@ def module_to_message(stored: Module) -> pb.ApplicationModule:
         version=stored.version,
         description=stored.description,
         create_time=to_timestamp(stored.create_time_us),
+        retired=stored.retired,
+        revision=stored.revision,
     )
 
 

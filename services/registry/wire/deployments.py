@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from google.protobuf.duration_pb2 import Duration
-
 from services.chassis.clock import to_timestamp
-from services.registry.domain.deployments import Deployment, Variable
+from services.registry.domain.deployments import Deployment, Parallelism, Variable
+from services.registry.domain.job_resources import NO_RESOURCES, JobResources
+from services.registry.wire.durations import from_duration, to_duration
 from vahana.event.v1 import task_pb2
 from vahana.registry.v1 import application_pb2 as pb
 
@@ -20,8 +20,11 @@ def from_message(sent: pb.ApplicationDeployment) -> Deployment:
         environment=tuple(Variable(variable.name, variable.value) for variable in sent.environment),
         pre_job_commands=tuple(tuple(command.arguments) for command in sent.pre_job_commands),
         post_job_commands=tuple(tuple(command.arguments) for command in sent.post_job_commands),
-        command_timeout_us=sent.command_timeout.seconds * 1_000_000 + sent.command_timeout.nanos // 1_000,
+        command_timeout_us=from_duration(sent.command_timeout),
         rerun_safe=sent.rerun_safe,
+        parallelism=_parallelism(sent.parallelism),
+        launcher=tuple(sent.launcher),
+        default_resources=_resources(sent.default_resources),
     )
 
 
@@ -37,8 +40,11 @@ def to_message(stored: Deployment) -> pb.ApplicationDeployment:
         ],
         pre_job_commands=_commands(stored.pre_job_commands),
         post_job_commands=_commands(stored.post_job_commands),
-        command_timeout=_duration(stored.command_timeout_us),
+        command_timeout=to_duration(stored.command_timeout_us),
         rerun_safe=stored.rerun_safe,
+        parallelism=task_pb2.Parallelism.Value(f"PARALLELISM_{stored.parallelism}"),
+        launcher=stored.launcher,
+        default_resources=_resources_message(stored.default_resources),
         create_time=to_timestamp(stored.create_time_us),
         revision=stored.revision,
     )
@@ -48,9 +54,33 @@ def _commands(stored: Sequence[Sequence[str]]) -> list[task_pb2.Command]:
     return [task_pb2.Command(arguments=words) for words in stored]
 
 
-def _duration(us: int) -> Duration | None:
-    """No duration where none was given: the reader's default holds."""
-    if not us:
+def _parallelism(number: task_pb2.Parallelism.ValueType) -> Parallelism:
+    if number == task_pb2.PARALLELISM_UNSPECIFIED:
+        return Parallelism.SERIAL
+    return Parallelism(task_pb2.Parallelism.Name(number).removeprefix("PARALLELISM_"))
+
+
+def _resources(sent: task_pb2.JobResources) -> JobResources:
+    return JobResources(
+        batch_queue=sent.batch_queue,
+        allocation=sent.allocation,
+        node_count=sent.node_count,
+        cpu_count=sent.cpu_count,
+        memory_mib=sent.memory_mib,
+        wall_time_us=from_duration(sent.wall_time),
+        gpu_count=sent.gpu_count,
+    )
+
+
+def _resources_message(stored: JobResources) -> task_pb2.JobResources | None:
+    if stored == NO_RESOURCES:
         return None
-    seconds, rest = divmod(us, 1_000_000)
-    return Duration(seconds=seconds, nanos=rest * 1_000)
+    return task_pb2.JobResources(
+        batch_queue=stored.batch_queue,
+        allocation=stored.allocation,
+        node_count=stored.node_count,
+        cpu_count=stored.cpu_count,
+        memory_mib=stored.memory_mib,
+        wall_time=to_duration(stored.wall_time_us),
+        gpu_count=stored.gpu_count,
+    )

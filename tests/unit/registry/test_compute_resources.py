@@ -5,8 +5,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from services.registry.domain.compute_resources import BatchQueue, ComputeResource, JobManager, violations
+from services.registry.domain.compute_resources import (
+    BatchQueue,
+    ComputeResource,
+    JobManager,
+    LoginPreference,
+    violations,
+)
 from services.registry.domain.host_keys import host_key_fault
+from services.registry.domain.limits import Limits
 
 
 def line(key):
@@ -88,3 +95,33 @@ def test_scratch_is_a_plain_absolute_path(scratch):
 
 def test_fork_has_no_queues():
     assert fields(replace(HOST, batch_queues=(BatchQueue("short"),))) == ["batch_queues"]
+
+
+@pytest.mark.parametrize("manager", [JobManager.SLURM, JobManager.PBS, JobManager.LSF])
+def test_other_job_managers_have_queues_or_none(manager):
+    queues = (BatchQueue("short", limits=Limits(wall_time_us=3600_000_000)), BatchQueue("long", default_queue=True))
+    assert fields(replace(HOST, job_manager=manager, batch_queues=queues)) == []
+    assert fields(replace(HOST, job_manager=manager)) == []
+
+
+def test_a_host_has_one_default_queue():
+    queues = tuple(BatchQueue(name, default_queue=name != "b") for name in "abcd")
+    host = replace(HOST, job_manager=JobManager.SLURM, batch_queues=queues)
+    assert fields(host) == ["batch_queues[2].default_queue", "batch_queues[3].default_queue"]
+
+
+@pytest.mark.parametrize("wall_time_us", [-1_000_000, 500_000, 3651 * 86_400_000_000])
+def test_a_wall_time_is_whole_seconds_within_bounds(wall_time_us):
+    queues = (BatchQueue("short", limits=Limits(wall_time_us=wall_time_us)),)
+    host = replace(HOST, job_manager=JobManager.PBS, batch_queues=queues)
+    assert fields(host) == ["batch_queues[0].max_wall_time"]
+
+
+def test_a_group_has_one_login_and_a_plain_scratch():
+    logins = (
+        LoginPreference("chemists", "chem"),
+        LoginPreference("physicists", "phys", scratch="/scratch/../etc"),
+        LoginPreference("chemists", "other", "cred-2", "/scratch/other"),
+    )
+    found = fields(replace(HOST, login_preferences=logins))
+    assert found == ["login_preferences[2].group", "login_preferences[1].scratch"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registry.domain.placeholders import PlaceholderError, input_names
+from services.registry.domain.placeholders import PlaceholderError, placeholders, resources_named
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,23 @@ from services.registry.domain.placeholders import PlaceholderError, input_names
     ],
 )
 def test_inputs_named_by_a_word(word, names):
-    assert input_names(word) == names
+    assert placeholders(word, "inputs") == [("inputs", name) for name in names]
+
+
+def test_a_launcher_names_what_the_job_is_asked_for():
+    assert placeholders("-n{resources.cpu_count}:{{x}}", "resources") == [("resources", "cpu_count")]
+    with pytest.raises(PlaceholderError, match=r"write '\{resources\.NAME\}'"):
+        placeholders("-n{inputs.seed}", "resources")
+
+
+def test_a_word_may_name_both():
+    named = placeholders("{inputs.reads}:{resources.cpu_count}:{inputs.seed}", "inputs", "resources")
+    assert named == [("inputs", "reads"), ("resources", "cpu_count"), ("inputs", "seed")]
+
+
+def test_a_value_names_resources_and_keeps_its_other_braces():
+    value = "{0:4}:{resources.cpu_count},${HOME}{{{resources.cores}}}{inputs.x}"
+    assert resources_named(value) == ["cpu_count", "cores"]
 
 
 @pytest.mark.parametrize(
@@ -37,26 +53,27 @@ def test_inputs_named_by_a_word(word, names):
         ("{inputs.reads!r}", "'{inputs.reads!r}'"),
         ("{inputs.reads.path}", "'{inputs.reads.path}'"),
         ("{outputs.sam}", "'{outputs.sam}'"),
+        ("{resources.cpu_count}", "'{resources.cpu_count}'"),
         ("${HOME}", "'{HOME}'"),
         ("{{}", "'}'"),
         ("{{{", "'{'"),
     ],
 )
 def test_other_braces_are_refused_with_the_way_out(word, piece):
-    with pytest.raises(PlaceholderError, match="is no placeholder: write") as told:
-        input_names(word)
+    with pytest.raises(PlaceholderError, match="is no placeholder here: write") as told:
+        placeholders(word, "inputs")
     assert piece in str(told.value)
 
 
 @given(st.text())
 def test_any_text_can_be_written_literally(text):
-    assert input_names(text.replace("{", "{{").replace("}", "}}")) == []
+    assert placeholders(text.replace("{", "{{").replace("}", "}}"), "inputs") == []
 
 
 @given(st.text(alphabet="{}inputs.a", max_size=30))
 def test_a_word_is_understood_or_refused(word):
     try:
-        names = input_names(word)
+        names = placeholders(word, "inputs")
     except PlaceholderError:
         return
-    assert all(f"{{inputs.{name}}}" in word for name in names)
+    assert all(f"{{{of}.{name}}}" in word for of, name in names)
