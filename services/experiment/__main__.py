@@ -5,38 +5,75 @@ from __future__ import annotations
 import sys
 
 from services.chassis.blobs.directory import DirectoryBlobs
+from services.chassis.bus.topics import EXPERIMENT_SYNC, SYNC
+from services.chassis.changes import PROFILE, REGISTRY
+from services.chassis.copies import Copies
 from services.chassis.db import Database
+from services.chassis.entities import Entities
 from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
-from services.chassis.rpc.client import channel
+from services.chassis.rpc.copies import OperatedCopies
 from services.chassis.rpc.server import RpcServer
 from services.chassis.run import Chassis, main
+from services.chassis.sources import EntitySource
 from services.chassis.wake import Wakeups
-from services.experiment.domain.facts import Catalog
-from services.experiment.handlers.answers import Answers
+from services.experiment.handlers.access import Access
+from services.experiment.handlers.catalog import CopiedCatalog
+from services.experiment.handlers.changing import Changing
 from services.experiment.handlers.checking import Checker
+from services.experiment.handlers.directory import CopiedDirectory
 from services.experiment.handlers.experiments import Experiments
 from services.experiment.handlers.files import Files
 from services.experiment.handlers.history import History
+from services.experiment.handlers.intents import Intents
 from services.experiment.handlers.launching import Launching
 from services.experiment.handlers.plans import Plans
 from services.experiment.handlers.projects import Projects
 from services.experiment.handlers.recording import Recording
+from services.experiment.handlers.rehearsing import Rehearsing
+from services.experiment.handlers.sharing import Sharing
 from services.experiment.handlers.watching import Watching
-from services.experiment.peers import REGISTRY, RegistryCatalog
+from services.experiment.peers import COPIED, EXECUTOR, Executors, owners
 from services.experiment.schema import metadata
 from services.experiment.settings import ExperimentSettings
-from services.experiment.transport import DataService, ExperimentService, ProcessService, ProjectService
+from services.experiment.transport import (
+    CopyService,
+    DataService,
+    ExperimentService,
+    ProcessService,
+    ProjectService,
+    SharingService,
+)
 from services.experiment.wire.plans import Bounds
-from vahana.experiment.v1 import data_pb2_grpc, experiment_pb2_grpc, process_pb2_grpc, project_pb2_grpc
+from vahana.experiment.v1 import (
+    copy_pb2,
+    copy_pb2_grpc,
+    data_pb2_grpc,
+    experiment_pb2_grpc,
+    process_pb2_grpc,
+    project_pb2_grpc,
+    sharing_pb2_grpc,
+)
 
 _PACKAGE = "vahana.experiment.v1"
 
 
-def serve(rpc: RpcServer, settings: ExperimentSettings, db: Database, catalog: Catalog, outbox: Outbox) -> None:
+def serve(
+    rpc: RpcServer,
+    settings: ExperimentSettings,
+    db: Database,
+    *,
+    entities: Entities,
+    source: EntitySource,
+    copied: Copies,
+    executors: Executors,
+    outbox: Outbox,
+) -> None:
     """Put the service's use cases together and add them to the server."""
-    answers = Answers(Requests(metadata))
-    checker = Checker(db, catalog)
+    catalog = CopiedCatalog(source)
+    requests = Requests(metadata)
+    access = Access(entities)
+    checker = Checker(db, catalog, access)
     wakeups = Wakeups()
     bounds = Bounds(
         max_attempts=settings.max_attempts,
@@ -44,33 +81,67 @@ def serve(rpc: RpcServer, settings: ExperimentSettings, db: Database, catalog: C
         max_backoff=settings.max_backoff_seconds,
         blocked_budget=settings.blocked_budget_seconds,
     )
-    files = Files(db, DirectoryBlobs(settings.blobs_root), settings.max_file_bytes)
-    launching = Launching(db, answers, checker, bounds, outbox=outbox, wakeups=wakeups)
+    directory = CopiedDirectory(source)
+    files = Files(db, access, DirectoryBlobs(settings.blobs_root), settings.max_file_bytes)
     experiments = ExperimentService(
-        Experiments(db, answers, checker, bounds), launching, Watching(db, wakeups), History(db)
+        Experiments(db, requests, access, checker),
+        Changing(db, access, checker, wakeups),
+        Rehearsing(db, access, checker, bounds, executors=executors, wakeups=wakeups),
+        Launching(db, requests, access, checker, bounds, outbox=outbox, wakeups=wakeups),
+        Intents(db, access, outbox=outbox, wakeups=wakeups),
+        watching=Watching(db, access, wakeups),
+        history=History(db, access),
     )
     processes = ProcessService(Plans(db), Recording(db, wakeups), files)
 
     add = rpc.add
     add(
         project_pb2_grpc.add_ProjectServiceServicer_to_server,
-        ProjectService(Projects(db, answers)),
+        ProjectService(Projects(db, requests, access, directory)),
         f"{_PACKAGE}.ProjectService",
+    )
+    add(
+        sharing_pb2_grpc.add_SharingServiceServicer_to_server,
+        SharingService(Sharing(db, access, directory)),
+        f"{_PACKAGE}.SharingService",
     )
     add(experiment_pb2_grpc.add_ExperimentServiceServicer_to_server, experiments, f"{_PACKAGE}.ExperimentService")
     add(data_pb2_grpc.add_DataServiceServicer_to_server, DataService(files), f"{_PACKAGE}.DataService")
     add(process_pb2_grpc.add_ProcessServiceServicer_to_server, processes, f"{_PACKAGE}.ProcessService")
+    operated = OperatedCopies(
+        copied,
+        state=copy_pb2.CopyState,
+        listed=copy_pb2.ListCopiesResponse,
+        rebuilt=copy_pb2.RebuildCopiesResponse,
+    )
+    add(copy_pb2_grpc.add_CopyServiceServicer_to_server, CopyService(operated), f"{_PACKAGE}.CopyService")
 
 
 def wire() -> Chassis:
     """The service as its settings want it."""
     settings = ExperimentSettings()
     chassis = Chassis.start(settings, metadata, "services.experiment")
-    registry = channel(settings.registry_address, settings.token_file, service=REGISTRY)
-    chassis.closing(registry.close)
-    outbox = Outbox(metadata)
-    serve(chassis.rpc, settings, chassis.db, RegistryCatalog(registry), outbox)
+    outbox, entities, peers = (
+        Outbox(metadata),
+        Entities(metadata),
+        owners(chassis.peer(PROFILE), chassis.peer(REGISTRY)),
+    )
+    copied = Copies(chassis.db, entities, COPIED, peers)
+    source = EntitySource(chassis.db, entities, peers)
+    executors = Executors(chassis.peer(EXECUTOR))
+    serve(
+        chassis.rpc,
+        settings,
+        chassis.db,
+        entities=entities,
+        source=source,
+        copied=copied,
+        executors=executors,
+        outbox=outbox,
+    )
     chassis.relay(outbox)
+    chassis.consume(EXPERIMENT_SYNC, [SYNC], copied.handle, name="sync")
+    chassis.background("copies", copied.fill)
     return chassis
 
 

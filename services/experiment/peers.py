@@ -1,129 +1,98 @@
-"""What the experiment service asks of the registry."""
+"""The owners of the entities that the experiment service keeps copies of, and the executors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Generic, TypeVar
 
 import grpc
 
-from services.chassis.errors import NotFound
+from services.chassis.changes import PROFILE, REGISTRY
+from services.chassis.copies import Peer
+from services.chassis.errors import Refusal
 from services.chassis.rpc.client import call_metadata, translate
-from services.experiment.domain.facts import (
-    Application,
-    ComputeResource,
-    DataType,
-    Deployment,
-    InputDefinition,
-    Interface,
-    OutputDefinition,
-)
-from vahana.registry.v1 import application_pb2, application_pb2_grpc, compute_resource_pb2, compute_resource_pb2_grpc
+from services.chassis.rpc.snapshots import SnapshotPeer
+from vahana.event.v1 import sync_pb2, task_pb2
+from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
+from vahana.profile.v1 import snapshot_pb2 as profile_pb2
+from vahana.profile.v1 import snapshot_pb2_grpc as profile_pb2_grpc
+from vahana.registry.v1 import snapshot_pb2 as registry_pb2
+from vahana.registry.v1 import snapshot_pb2_grpc as registry_pb2_grpc
 
-REGISTRY = "registry"
-_SECONDS = 10.0
-_DEFAULT_COMMAND_TIMEOUT = 3600.0
+EXECUTOR = "executor"
+_SCRIPT_SECONDS = 3.0
+_CHECK_SECONDS = 30.0
+_CHECKS_AT_ONCE = 4
+"""A check may take long, and must leave threads for all other calls."""
 
 Answer = TypeVar("Answer")
 
+COPIED = (
+    sync_pb2.ENTITY_KIND_USER,
+    sync_pb2.ENTITY_KIND_GROUP,
+    sync_pb2.ENTITY_KIND_GROUP_MEMBER,
+    sync_pb2.ENTITY_KIND_COMPUTE_RESOURCE,
+    sync_pb2.ENTITY_KIND_APPLICATION,
+    sync_pb2.ENTITY_KIND_APPLICATION_DEPLOYMENT,
+    sync_pb2.ENTITY_KIND_GROUP_RESOURCE_PROFILE,
+)
+"""What is copied: whom things are shared with, what experiments are planned from, and who may run what where."""
 
-class RegistryCatalog:
-    """The catalog as the registry answers it."""
+
+def owners(profile: grpc.Channel, registry: grpc.Channel) -> dict[str, Peer]:
+    """Profile and registry over their channels, by name."""
+    return {
+        PROFILE: SnapshotPeer(PROFILE, profile_pb2_grpc.SnapshotServiceStub(profile), profile_pb2),
+        REGISTRY: SnapshotPeer(REGISTRY, registry_pb2_grpc.SnapshotServiceStub(registry), registry_pb2),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[Answer]):
+    """What was answered, or why nothing was."""
+
+    answer: Answer | None
+    error: str = ""
+
+
+class Executors:
+    """Shows job scripts and looks at hosts. Where it does not answer, that is told and nothing raised."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         """Ask over `channel`."""
-        self._applications = application_pb2_grpc.ApplicationServiceStub(channel)
-        self._compute_resources = compute_resource_pb2_grpc.ComputeResourceServiceStub(channel)
+        self._scripts = executor_pb2_grpc.ScriptServiceStub(channel)
+        self._executors = executor_pb2_grpc.ExecutorServiceStub(channel)
+        self._checks = BoundedSemaphore(_CHECKS_AT_ONCE)
 
-    def application(self, tenant: str, name: str, version: str) -> Application | None:
-        """See facts.Catalog."""
-        request = application_pb2.GetApplicationRequest(name=name, version=version)
-        response = _found(
-            lambda: self._applications.GetApplication(request, timeout=_SECONDS, metadata=tuple(call_metadata(tenant)))
+    def job_script(self, tenant: str, request: executor_pb2.RenderJobScriptRequest) -> Told[str]:
+        """The script of a job as a host would get it; no host is contacted."""
+        metadata = tuple(call_metadata(tenant))
+        return _told(
+            lambda: self._scripts.RenderJobScript(request, timeout=_SCRIPT_SECONDS, metadata=metadata).job_script
         )
-        return _application(response.application) if response else None
 
-    def compute_resource(self, tenant: str, name: str) -> ComputeResource | None:
-        """See facts.Catalog."""
-        request = compute_resource_pb2.GetComputeResourceRequest(name=name)
-        response = _found(
-            lambda: self._compute_resources.GetComputeResource(
-                request, timeout=_SECONDS, metadata=tuple(call_metadata(tenant))
+    def report(self, tenant: str, target: task_pb2.Target) -> Told[executor_pb2.ComputeResourceReport]:
+        """What a host says, asked with this login."""
+        request = executor_pb2.CheckComputeResourceRequest(compute_resource=target.compute_resource, target=target)
+        metadata = tuple(call_metadata(tenant))
+        if not self._checks.acquire(blocking=False):
+            return Told(None, f"{_CHECKS_AT_ONCE} hosts are being looked at already: try again")
+        try:
+            return _told(
+                lambda: self._executors.CheckComputeResource(request, timeout=_CHECK_SECONDS, metadata=metadata).report
             )
-        )
-        return _compute_resource(response.compute_resource) if response else None
+        finally:
+            self._checks.release()
 
 
-def _found(ask: Callable[[], Answer]) -> Answer | None:
+def _told(ask: Callable[[], Answer]) -> Told[Answer]:
     try:
-        with translate(REGISTRY):
-            return ask()
-    except NotFound:
-        return None
-
-
-def _application(message: application_pb2.Application) -> Application:
-    return Application(
-        name=message.module.name,
-        version=message.module.version,
-        interface=_interface(message.interface) if message.HasField("interface") else None,
-        deployments=tuple(_deployment(each) for each in message.deployments),
-    )
-
-
-def _interface(message: application_pb2.ApplicationInterface) -> Interface:
-    return Interface(
-        inputs=tuple(_input(each) for each in message.inputs),
-        outputs=tuple(_output(each) for each in message.outputs),
-    )
-
-
-def _input(message: application_pb2.ApplicationInput) -> InputDefinition:
-    return InputDefinition(
-        name=message.name,
-        type=DataType(message.type),
-        required=message.required,
-        default=message.default_value if message.HasField("default_value") else None,
-        choices=tuple(message.choices),
-        on_command_line=message.on_command_line,
-        option=message.option,
-    )
-
-
-def _output(message: application_pb2.ApplicationOutput) -> OutputDefinition:
-    return OutputDefinition(
-        name=message.name,
-        type=DataType(message.type),
-        file=message.file,
-        required=message.required,
-        on_command_line=message.on_command_line,
-        option=message.option,
-    )
-
-
-def _deployment(message: application_pb2.ApplicationDeployment) -> Deployment:
-    return Deployment(
-        compute_resource=message.compute_resource,
-        executable=message.executable,
-        arguments=tuple(message.arguments),
-        module_loads=tuple(message.module_loads),
-        environment=tuple((each.name, each.value) for each in message.environment),
-        pre_job_commands=tuple(tuple(each.arguments) for each in message.pre_job_commands),
-        post_job_commands=tuple(tuple(each.arguments) for each in message.post_job_commands),
-        command_timeout=message.command_timeout.ToTimedelta().total_seconds() or _DEFAULT_COMMAND_TIMEOUT,
-        rerun_safe=message.rerun_safe,
-    )
-
-
-def _compute_resource(message: compute_resource_pb2.ComputeResource) -> ComputeResource:
-    return ComputeResource(
-        name=message.name,
-        address=message.address,
-        port=message.port,
-        login=message.login,
-        credential_id=message.credential_id,
-        scratch=message.scratch,
-        job_manager=message.job_manager,
-        host_keys=tuple(message.host_keys),
-        batch_queues=tuple(each.name for each in message.batch_queues),
-    )
+        with translate(EXECUTOR):
+            return Told(ask())
+    except Refusal as refusal:
+        return Told(None, refusal.message)
+    except grpc.RpcError as error:
+        # A rehearsal of a launch is worth having without its script, whatever the executor's trouble is.
+        return Told(None, f"{EXECUTOR} can't answer: {error.details()}")

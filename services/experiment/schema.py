@@ -14,7 +14,9 @@ project = sa.Table(
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("owner", sa.String(200), nullable=False),
     sa.Column("create_time", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="1"),
 )
+sa.Index("ix_project_owner_name", project.c.tenant, project.c.owner, project.c.name)
 
 experiment = sa.Table(
     "experiment",
@@ -31,6 +33,9 @@ experiment = sa.Table(
     sa.Column("create_time", sa.BigInteger, nullable=False),
     sa.Column("update_time", sa.BigInteger, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
+    # Of the spec, to be looked up by; and what was last asked of the latest process, 0 before a launch.
+    sa.Column("application", sa.String(63), nullable=False, server_default=sa.text("''")),
+    sa.Column("intent", sa.Integer, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(["tenant", "project"], ["project.tenant", "project.name"], name="fk_experiment_project"),
 )
 sa.Index("ix_experiment_newest", experiment.c.tenant, experiment.c.create_time, experiment.c.experiment_id)
@@ -40,6 +45,65 @@ sa.Index(
     experiment.c.project,
     experiment.c.create_time,
     experiment.c.experiment_id,
+)
+sa.Index(
+    "ix_experiment_owner_newest",
+    experiment.c.tenant,
+    experiment.c.owner,
+    experiment.c.create_time,
+    experiment.c.experiment_id,
+)
+sa.Index(
+    "ix_experiment_application_newest",
+    experiment.c.tenant,
+    experiment.c.application,
+    experiment.c.create_time,
+    experiment.c.experiment_id,
+)
+sa.Index(
+    "ix_experiment_state_newest",
+    experiment.c.tenant,
+    experiment.c.state,
+    experiment.c.create_time,
+    experiment.c.experiment_id,
+)
+
+# In the order of a list of the experiments with one tag, so that such a page is read from one place.
+experiment_tag = sa.Table(
+    "experiment_tag",
+    metadata,
+    sa.Column("tenant", sa.String(100), primary_key=True),
+    sa.Column("tag", sa.String(100), primary_key=True),
+    sa.Column("create_time", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "experiment_id",
+        sa.String(100),
+        sa.ForeignKey("experiment.experiment_id", name="fk_experiment_tag_experiment"),
+        primary_key=True,
+        index=True,
+    ),
+)
+
+# What is shared: of a project its name, of an experiment its id and, to list by, its create time.
+share = sa.Table(
+    "share",
+    metadata,
+    sa.Column("tenant", sa.String(100), primary_key=True),
+    sa.Column("kind", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("principal", sa.String(200), primary_key=True),
+    sa.Column("permission", sa.Integer, nullable=False),
+    sa.Column("granter", sa.String(200), nullable=False),
+    sa.Column("create_time", sa.BigInteger, nullable=False),
+    sa.Column("shared_time", sa.BigInteger, nullable=False),
+)
+sa.Index(
+    "ix_share_principal_newest",
+    share.c.tenant,
+    share.c.principal,
+    share.c.kind,
+    share.c.shared_time,
+    share.c.name,
 )
 
 process = sa.Table(
@@ -65,6 +129,13 @@ process = sa.Table(
     sa.Column("update_time", sa.BigInteger, nullable=False),
     sa.Column("directory", sa.Text, nullable=False),
     sa.Column("target", sa.LargeBinary, nullable=False),
+    sa.Column("intent", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("intent_seq", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("launcher", sa.String(200), nullable=False, server_default=sa.text("''")),
+    sa.Column("application", sa.String(63), nullable=False, server_default=sa.text("''")),
+    sa.Column("application_version", sa.String(63), nullable=False, server_default=sa.text("''")),
+    sa.Column("deployment_revision", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("compute_resource_revision", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 planned_task = sa.Table(
@@ -133,5 +204,5 @@ file = sa.Table(
     sa.Column("create_time", sa.BigInteger, nullable=False),
 )
 
-PLATFORM_TABLES = ("outbox", "lease", "request")
+PLATFORM_TABLES = ("outbox", "lease", "request", "entity", "parked")
 add_platform_tables(metadata, *PLATFORM_TABLES)

@@ -6,18 +6,12 @@ absolute is needed. Words are never split, joined or read by a shell: whatever a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.experiment.domain.facts import DataType, Deployment, InputDefinition, Interface
+from services.experiment.domain.facts import DataType, Deployment, InputDefinition, Interface, JobResources
+from services.experiment.domain.placeholders import Texts, amounts, render, render_value
 from services.experiment.domain.spec import InputValue, Spec
-
-_BRACES = re.compile(r"\{\{|\}\}|\{inputs\.([A-Za-z][A-Za-z0-9_]*)\}|[{}]")
-
-
-class PlaceholderError(ValueError):
-    """A word of a deployment holds a brace that is no placeholder, or names an input the application does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +50,21 @@ def _bound(definition: InputDefinition, given: InputValue | None) -> Bound | Non
     return None if value is None else Bound((value,), value)
 
 
-def render(word: str, interface: Interface, bound: Mapping[str, Bound]) -> str:
-    """`word` with its placeholders replaced, that of a missing input by nothing. May raise PlaceholderError."""
-    names = {each.name for each in interface.inputs}
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[0] in ("{{", "}}"):
-            return match[0][0]
-        if match[1] is None:
-            raise PlaceholderError(
-                f"{word!r} holds a lone {match[0]!r}: write it twice, or a placeholder {{inputs.NAME}}"
-            )
-        if match[1] not in names:
-            raise PlaceholderError(f"{word!r} names the input {match[1]!r}, which the application does not have")
-        return bound[match[1]].text if match[1] in bound else ""
-
-    return _BRACES.sub(replaced, word)
+def texts(interface: Interface, bound: Mapping[str, Bound], resources: JobResources) -> Texts:
+    """What placeholders stand for; that of an input without a value for nothing."""
+    inputs = {each.name: bound[each.name].text if each.name in bound else "" for each in interface.inputs}
+    return {"inputs": inputs, "resources": amounts(resources)}
 
 
-def command_line(interface: Interface, deployment: Deployment, bound: Mapping[str, Bound]) -> tuple[str, ...]:
-    """The words of the job: program, the deployment's arguments, inputs in the interface's order, then outputs."""
+def command_line(
+    interface: Interface, deployment: Deployment, bound: Mapping[str, Bound], known: Texts
+) -> tuple[str, ...]:
+    """The words of the job: program, the deployment's arguments, inputs in the interface's order, then outputs.
+
+    May raise PlaceholderError and UnknownAmount, as the other functions that replace placeholders.
+    """
     words = [deployment.executable]
-    words += (render(word, interface, bound) for word in deployment.arguments)
+    words += (render(word, known) for word in deployment.arguments)
     for definition in interface.inputs:
         if definition.on_command_line and definition.name in bound:
             words += _input_words(definition, bound[definition.name])
@@ -87,11 +74,14 @@ def command_line(interface: Interface, deployment: Deployment, bound: Mapping[st
     return tuple(words)
 
 
-def commands(
-    lines: Iterable[tuple[str, ...]], interface: Interface, bound: Mapping[str, Bound]
-) -> tuple[tuple[str, ...], ...]:
+def commands(lines: Iterable[tuple[str, ...]], known: Texts) -> tuple[tuple[str, ...], ...]:
     """The words of the commands run before or after the job."""
-    return tuple(tuple(render(word, interface, bound) for word in line) for line in lines)
+    return tuple(tuple(render(word, known) for word in line) for line in lines)
+
+
+def environment(deployment: Deployment, known: Texts) -> tuple[tuple[str, str], ...]:
+    """The variables of the job and the commands."""
+    return tuple((name, render_value(value, known["resources"])) for name, value in deployment.environment)
 
 
 def _input_words(definition: InputDefinition, value: Bound) -> Iterable[str]:

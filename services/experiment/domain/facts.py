@@ -1,8 +1,8 @@
-"""What the registry knows of applications and compute resources, as far as checking and planning need it."""
+"""What the registry knows of applications, of compute resources and of who may use them, as far as it matters here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -23,6 +23,39 @@ class DataType(IntEnum):
     def takes_files(self) -> bool:
         """Whether inputs of this type are given as files rather than as a value."""
         return self in (DataType.URI, DataType.URI_COLLECTION)
+
+
+class Parallelism(IntEnum):
+    """How a program spreads over CPU cores; numbers are those of `vahana.event.v1`."""
+
+    UNSPECIFIED = 0
+    SERIAL = 1
+    THREADED = 2
+    MPI = 3
+
+
+@dataclass(frozen=True, slots=True)
+class JobResources:
+    """What a job asks for; 0 and empty: nothing named. Memory is in MiB on each node, GPUs are on each node."""
+
+    batch_queue: str = ""
+    allocation: str = ""
+    node_count: int = 0
+    cpu_count: int = 0
+    memory_mib: int = 0
+    wall_time_s: float = 0.0
+    gpu_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most a job may ask for, in the units of JobResources; 0: no limit."""
+
+    node_count: int = 0
+    cpu_count: int = 0
+    memory_mib: int = 0
+    wall_time_s: float = 0.0
+    gpu_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +104,10 @@ class Deployment:
     post_job_commands: tuple[tuple[str, ...], ...] = ()
     command_timeout: float = 3600.0
     rerun_safe: bool = False
+    revision: int = 0
+    parallelism: Parallelism = Parallelism.UNSPECIFIED
+    launcher: tuple[str, ...] = ()
+    default_resources: JobResources = JobResources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +118,8 @@ class Application:
     version: str
     interface: Interface | None = None
     deployments: tuple[Deployment, ...] = ()
+    revision: int = 0
+    retired: bool = False
 
     def deployment_on(self, compute_resource: str) -> Deployment | None:
         """Its deployment on that compute resource, if it has one."""
@@ -88,8 +127,30 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchQueue:
+    """A queue of a compute resource; `default`: for jobs that name none."""
+
+    name: str
+    limits: Limits = Limits()
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPreference:
+    """The login of a group's users; an empty `credential_id` or `scratch` is the compute resource's own."""
+
+    group: str
+    login: str
+    credential_id: str = ""
+    scratch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ComputeResource:
-    """A host that runs jobs, as it is registered at the moment."""
+    """A host that runs jobs, as it is registered at the moment.
+
+    `restricted`: only for users whom a group resource profile lets in; `disabled`: nothing new may be launched there.
+    """
 
     name: str
     address: str
@@ -98,17 +159,55 @@ class ComputeResource:
     credential_id: str
     scratch: str
     job_manager: int
-    host_keys: tuple[str, ...] = field(default=())
-    batch_queues: tuple[str, ...] = field(default=())
+    host_keys: tuple[str, ...] = ()
+    queues: tuple[BatchQueue, ...] = ()
+    revision: int = 0
+    restricted: bool = False
+    disabled: bool = False
+    login_preferences: tuple[LoginPreference, ...] = ()
+
+    def queue(self, name: str) -> BatchQueue | None:
+        """Its queue of that name, or its default one where `name` is empty; None where there is none."""
+        return next((each for each in self.queues if (each.name == name if name else each.default)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGrant:
+    """Lets groups use a compute resource within limits; no queues or allocations named: all of them."""
+
+    compute_resource: str
+    batch_queues: tuple[str, ...] = ()
+    allocations: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResourceProfile:
+    """What the users of some groups may use."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    grants: tuple[ResourceGrant, ...] = ()
 
 
 class Catalog(Protocol):
-    """Where such facts are looked up; raises the chassis's Unavailable where their owner does not answer."""
+    """Where such facts are looked up; raises the chassis's Unavailable where there is no way to know.
+
+    It may lag behind the registry: what it says is missing or at fault is to be asked of `fresh` before it is believed.
+    """
+
+    def fresh(self) -> Catalog:
+        """The same, asking the registry first; what it says where the registry does not answer."""
+        ...
 
     def application(self, tenant: str, name: str, version: str) -> Application | None:
-        """The application in that version, the one registered last where `version` is empty; None where unknown."""
+        """The application in that version, the latest one not retired where `version` is empty; None where unknown."""
         ...
 
     def compute_resource(self, tenant: str, name: str) -> ComputeResource | None:
         """The compute resource of that name; None where unknown."""
+        ...
+
+    def group_resource_profiles(self, tenant: str) -> tuple[GroupResourceProfile, ...]:
+        """All group resource profiles of the tenant, by name."""
         ...

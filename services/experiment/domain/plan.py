@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from services.experiment.domain.facts import JobResources
+
 
 class TaskType(IntEnum):
     """What a task does; numbers are those of `vahana.event.v1`, as for all enums here."""
@@ -63,12 +65,13 @@ class Commands:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Hands one job to the job manager."""
+    """Hands one job to the job manager, with what it asks for."""
 
     words: tuple[str, ...]
     module_loads: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
     rerun_safe: bool
+    resources: JobResources
 
 
 @dataclass(frozen=True, slots=True)

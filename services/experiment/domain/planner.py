@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from services.experiment.domain.arguments import bind, command_line, commands, staged_name
-from services.experiment.domain.facts import DataType, Deployment, Interface, OutputDefinition
+from services.experiment.domain.arguments import bind, command_line, commands, environment, staged_name, texts
+from services.experiment.domain.facts import DataType, Deployment, Interface, JobResources, OutputDefinition
+from services.experiment.domain.launchers import launcher_words
 from services.experiment.domain.plan import (
     Cleanup,
     Commands,
@@ -43,10 +44,13 @@ _CLEANUP_TRIGGERS = {
 }
 
 
-def plan(spec: Spec, interface: Interface, deployment: Deployment) -> tuple[PlannedTask, ...]:
-    """The tasks of a process, each after those it waits for. `spec` must have been checked against the other two."""
+def plan(spec: Spec, interface: Interface, deployment: Deployment, resources: JobResources) -> tuple[PlannedTask, ...]:
+    """The tasks of a process, each after those it waits for. `spec` must have been checked against all of these.
+
+    `resources` is what the job asks for, defaults filled in.
+    """
     tasks = [PlannedTask(ENV_SETUP, TaskType.ENV_SETUP, EnvSetup()), *_stage_in(spec, interface)]
-    tasks += _job(spec, interface, deployment, tuple(each.task_id for each in tasks))
+    tasks += _job(spec, interface, deployment, resources, tuple(each.task_id for each in tasks))
     tasks += _stage_out(interface, ended=tasks[-1].task_id)
     trigger = _CLEANUP_TRIGGERS.get(spec.cleanup_policy)
     if trigger is not None:
@@ -66,20 +70,23 @@ def _stage_in(spec: Spec, interface: Interface) -> Iterator[PlannedTask]:
             yield PlannedTask(task_id, TaskType.DATA_STAGING_IN, content, (ENV_SETUP,))
 
 
-def _job(spec: Spec, interface: Interface, deployment: Deployment, prepared: tuple[str, ...]) -> Iterator[PlannedTask]:
+def _job(
+    spec: Spec, interface: Interface, deployment: Deployment, resources: JobResources, prepared: tuple[str, ...]
+) -> Iterator[PlannedTask]:
     bound = bind(interface, spec)
+    known = texts(interface, bound, resources)
+    variables = environment(deployment, known)
 
     def command_set(lines: tuple[tuple[str, ...], ...]) -> Commands:
-        words = commands(lines, interface, bound)
-        return Commands(words, deployment.module_loads, deployment.environment, deployment.command_timeout)
+        return Commands(commands(lines, known), deployment.module_loads, variables, deployment.command_timeout)
 
     ready = prepared[1:] or prepared
     if deployment.pre_job_commands:
         content = command_set(deployment.pre_job_commands)
         yield PlannedTask(PRE_JOB, TaskType.PRE_JOB_COMMAND, content, prepared)
         ready = (PRE_JOB,)
-    words = command_line(interface, deployment, bound)
-    job = Submission(words, deployment.module_loads, deployment.environment, deployment.rerun_safe)
+    words = launcher_words(deployment, resources) + command_line(interface, deployment, bound, known)
+    job = Submission(words, deployment.module_loads, variables, deployment.rerun_safe, resources)
     yield PlannedTask(SUBMIT, TaskType.JOB_SUBMISSION, job, ready)
     yield PlannedTask(MONITOR, TaskType.MONITORING, Monitoring(SUBMIT), (SUBMIT,))
     if deployment.post_job_commands:

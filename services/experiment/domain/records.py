@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from services.experiment.domain.transitions import ExperimentState, ProcessState, TaskState
+from services.experiment.domain.transitions import ExperimentState, ProcessIntent, ProcessState, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,15 @@ class Project:
     description: str
     owner: str
     create_time: int
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One request to run an application; `spec` is a serialised ExperimentSpec."""
+    """One request to run an application; `spec` is a serialised ExperimentSpec, of which `application` is the name.
+
+    `intent` is what was last asked of its latest process, 0 before a launch.
+    """
 
     experiment_id: str
     project: str
@@ -33,6 +37,8 @@ class Experiment:
     create_time: int
     update_time: int
     revision: int
+    application: str = ""
+    intent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Process:
     """One launch of an experiment.
 
     `seq` numbers the last change of the process that counted, `last_position` the last event of its history; `revision`
-    is raised with every batch of changes. `target` is a serialised Target.
+    is raised with every batch of changes. `target` is a serialised Target. `intent_seq` counts what was asked of it
+    after the launch. The last fields are what it was planned from.
     """
 
     tenant: str
@@ -57,6 +64,13 @@ class Process:
     update_time: int
     directory: str
     target: bytes
+    intent: ProcessIntent = ProcessIntent.RUN
+    intent_seq: int = 0
+    launcher: str = ""
+    application: str = ""
+    application_version: str = ""
+    deployment_revision: int = 0
+    compute_resource_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+
+from services.experiment.domain.facts import JobResources
 
 
 class CleanupPolicy(IntEnum):
@@ -36,7 +38,7 @@ class InputValue:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One request to run an application."""
+    """One request to run an application; `batch_queue` is taken where `resources` name none."""
 
     name: str
     project: str
@@ -46,6 +48,12 @@ class Spec:
     batch_queue: str = ""
     inputs: tuple[InputValue, ...] = ()
     cleanup_policy: CleanupPolicy = CleanupPolicy.UNSPECIFIED
+    resources: JobResources = field(default_factory=JobResources)
+
+    @property
+    def wanted(self) -> JobResources:
+        """What the job is to ask for, as far as the experiment says."""
+        return replace(self.resources, batch_queue=self.resources.batch_queue or self.batch_queue)
 
     def given(self, name: str) -> InputValue | None:
         """The input of that name, where it was given."""

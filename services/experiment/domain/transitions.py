@@ -1,4 +1,4 @@
-"""The state machines of experiments, processes and tasks, as data.
+"""The state machines of experiments, processes, tasks and intents, as data.
 
 A state's successors are the states it may turn into; a state that is its own successor may be reported again with
 another reason, phase or job. Numbers are those of `vahana.event.v1`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 class ExperimentState(IntEnum):
@@ -51,13 +51,22 @@ class TaskState(IntEnum):
     SKIPPED = 7
 
 
-State = TypeVar("State", ExperimentState, ProcessState, TaskState)
+class ProcessIntent(IntEnum):
+    """What a person wants of a process."""
 
-_E, _P, _T = ExperimentState, ProcessState, TaskState
+    RUN = 1
+    PAUSE = 2
+    CANCEL = 3
+
+
+State = TypeVar("State", ExperimentState, ProcessState, TaskState, ProcessIntent)
+
+_E, _P, _T, _I = ExperimentState, ProcessState, TaskState, ProcessIntent
 
 EXPERIMENT: Mapping[ExperimentState, frozenset[ExperimentState]] = {
     _E.CREATED: frozenset({_E.VALIDATED, _E.LAUNCHED}),
-    _E.VALIDATED: frozenset({_E.LAUNCHED}),
+    # To CREATED: what was found sound was changed.
+    _E.VALIDATED: frozenset({_E.CREATED, _E.LAUNCHED}),
     _E.LAUNCHED: frozenset({_E.EXECUTING, _E.CANCELING, _E.CANCELED, _E.FAILED}),
     _E.EXECUTING: frozenset({_E.CANCELING, _E.CANCELED, _E.COMPLETED, _E.FAILED}),
     _E.CANCELING: frozenset({_E.CANCELED, _E.COMPLETED, _E.FAILED}),
@@ -89,6 +98,23 @@ TASK: Mapping[TaskState, frozenset[TaskState]] = {
     _T.SKIPPED: frozenset(),
 }
 
+# There is no way back from a cancel. A process that has ended is asked for nothing.
+INTENT: Mapping[ProcessIntent, frozenset[ProcessIntent]] = {
+    _I.RUN: frozenset({_I.PAUSE, _I.CANCEL}),
+    _I.PAUSE: frozenset({_I.RUN, _I.CANCEL}),
+    _I.CANCEL: frozenset(),
+}
+
+# By a new process alone, never by what is told of an old one: terminal for whoever follows the process that ended.
+RELAUNCH: Mapping[ExperimentState, ExperimentState] = {
+    _E.CANCELED: _E.LAUNCHED,
+    _E.COMPLETED: _E.LAUNCHED,
+    _E.FAILED: _E.LAUNCHED,
+}
+
+# What is asked for, its name, description and tags aside, can be changed until it is launched.
+CHANGEABLE = frozenset({_E.CREATED, _E.VALIDATED})
+
 EXPERIMENT_OF_PROCESS: Mapping[ProcessState, ExperimentState] = {
     _P.CREATED: _E.LAUNCHED,
     _P.QUEUED: _E.LAUNCHED,
@@ -102,16 +128,12 @@ EXPERIMENT_OF_PROCESS: Mapping[ProcessState, ExperimentState] = {
 }
 
 
+_MACHINES: Mapping[type, Mapping[Any, frozenset[Any]]] = {_E: EXPERIMENT, _P: PROCESS, _T: TASK, _I: INTENT}
+
+
 def machine_of(state: State) -> Mapping[State, frozenset[State]]:
     """The table `state` belongs to."""
-    machine: Mapping[State, frozenset[State]]
-    if isinstance(state, ExperimentState):
-        machine = EXPERIMENT
-    elif isinstance(state, ProcessState):
-        machine = PROCESS
-    else:
-        machine = TASK
-    return machine
+    return _MACHINES[type(state)]
 
 
 def legal(before: State, after: State) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from services.experiment.domain.arguments import PlaceholderError, bind, command_line, commands
+from services.experiment.domain.arguments import bind, command_line, commands, environment, texts
 from services.experiment.domain.facts import (
     Application,
     ComputeResource,
@@ -13,8 +13,12 @@ from services.experiment.domain.facts import (
     Deployment,
     InputDefinition,
     Interface,
+    JobResources,
 )
 from services.experiment.domain.files import file_faults
+from services.experiment.domain.launchers import launcher_words
+from services.experiment.domain.placeholders import PlaceholderError, UnknownAmount
+from services.experiment.domain.resources import of_job, resource_faults
 from services.experiment.domain.spec import Fault, InputValue, Spec
 from services.experiment.domain.values import LONGEST_WORD, value_fault
 
@@ -39,9 +43,10 @@ def faults(spec: Spec, around: Surroundings) -> list[Fault]:
     """Every fault of `spec`; empty where it can be launched."""
     interface = around.application.interface if around.application else None
     found = [
-        *_project_faults(spec, around),
+        *([] if around.project_known else [unknown_project(spec.project)]),
         *_application_faults(spec, around),
-        *_resource_faults(spec, around),
+        *_place_faults(spec, around),
+        *resource_faults(spec, around.compute_resource),
         *_input_faults(spec, interface),
         *file_faults(spec, interface, around.stored),
     ]
@@ -49,9 +54,9 @@ def faults(spec: Spec, around: Surroundings) -> list[Fault]:
     return found or list(_command_faults(spec, around))
 
 
-def _project_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
-    if not around.project_known:
-        yield Fault("spec.project", f"there is no project {spec.project!r}: create it first, or name another")
+def unknown_project(name: str) -> Fault:
+    """The fault of naming a project that is not known."""
+    return Fault("spec.project", f"there is no project {name!r}: create it first, or name another")
 
 
 def _application_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
@@ -66,7 +71,7 @@ def _application_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
         yield Fault("spec.application", f"{_title(application)} has no interface yet: its registrar must create one")
 
 
-def _resource_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
+def _place_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
     application, resource = around.application, around.compute_resource
     if resource is None:
         yield Fault(
@@ -80,13 +85,6 @@ def _resource_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
             "spec.compute_resource",
             f"{_title(application)} is not deployed on {resource.name!r}: "
             + (f"it is on {places}" if places else "register a deployment first"),
-        )
-    if spec.batch_queue and spec.batch_queue not in resource.batch_queues:
-        queues = ", ".join(resource.batch_queues)
-        yield Fault(
-            "spec.batch_queue",
-            f"{resource.name!r} has no batch queue {spec.batch_queue!r}: "
-            + (f"choose one of {queues}" if queues else "it has none, leave this empty"),
         )
 
 
@@ -136,10 +134,13 @@ def _value_faults(field: str, given: InputValue, definition: InputDefinition) ->
 def _command_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
     application, resource = around.application, around.compute_resource
     deployment = application.deployment_on(resource.name) if application and resource else None
-    if application is None or application.interface is None or deployment is None:
+    if application is None or application.interface is None or resource is None or deployment is None:
         return
     try:
-        sets = _all_words(spec, application.interface, deployment)
+        sets = _all_words(spec, application.interface, deployment, of_job(spec, deployment, resource))
+    except UnknownAmount as error:
+        yield Fault(f"spec.resources.{error.field}", str(error))
+        return
     except PlaceholderError as error:
         yield Fault("spec.application", f"its deployment on {spec.compute_resource!r} is at fault: {error}")
         return
@@ -152,14 +153,16 @@ def _command_faults(spec: Spec, around: Surroundings) -> Iterator[Fault]:
         )
 
 
-def _all_words(spec: Spec, interface: Interface, deployment: Deployment) -> list[list[str]]:
+def _all_words(spec: Spec, interface: Interface, deployment: Deployment, wanted: JobResources) -> list[list[str]]:
     bound = bind(interface, spec)
-    before = commands(deployment.pre_job_commands, interface, bound)
-    after = commands(deployment.post_job_commands, interface, bound)
+    known = texts(interface, bound, wanted)
+    before = commands(deployment.pre_job_commands, known)
+    after = commands(deployment.post_job_commands, known)
     return [
-        list(command_line(interface, deployment, bound)),
+        [*launcher_words(deployment, wanted), *command_line(interface, deployment, bound, known)],
         [word for line in before for word in line],
         [word for line in after for word in line],
+        [f"{name}={value}" for name, value in environment(deployment, known)],
     ]
 
 

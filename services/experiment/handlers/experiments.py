@@ -1,99 +1,96 @@
-"""Use cases of experiments up to their launch: create, validate, get, list."""
+"""Use cases of experiments as they are kept: create, clone, get, list."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TypeVar
 
 from services.chassis.clock import now_us
 from services.chassis.db import Database
-from services.chassis.errors import FieldViolation, InvalidFields, NotFound
+from services.chassis.errors import FieldViolation, InvalidFields
 from services.chassis.ids import new_id
 from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.requests import Requests
 from services.chassis.rpc.auth import Identity
+from services.experiment.domain.access import Permission
+from services.experiment.domain.filters import Filters
 from services.experiment.domain.records import Experiment
-from services.experiment.domain.transitions import ExperimentState, legal
-from services.experiment.handlers.answers import Answers
+from services.experiment.domain.transitions import ExperimentState
+from services.experiment.handlers.access import Access
 from services.experiment.handlers.checking import Checker
+from services.experiment.handlers.pages import fitting
 from services.experiment.storage import experiments, processes
-from services.experiment.wire import plans
 from services.experiment.wire import records as wire
 from vahana.experiment.v1 import experiment_pb2 as pb
 
+_Request = pb.CreateExperimentRequest | pb.CloneExperimentRequest
+_Answer = TypeVar("_Answer", pb.CreateExperimentResponse, pb.CloneExperimentResponse)
+
 
 class Experiments:
-    """Create, validate, get and list experiments."""
+    """Create, clone, get and list experiments."""
 
-    def __init__(self, db: Database, answers: Answers, checker: Checker, bounds: plans.Bounds) -> None:
-        """`bounds` are those of the attempts of every planned task."""
+    def __init__(self, db: Database, requests: Requests, access: Access, checker: Checker) -> None:
+        """`checker` looks at all that is to be stored."""
         self._db = db
-        self._answers = answers
+        self._requests = requests
+        self._access = access
         self._checker = checker
-        self._bounds = bounds
 
     def create(self, who: Identity, request: pb.CreateExperimentRequest) -> pb.CreateExperimentResponse:
         """Store an experiment that was found sound."""
         with self._db.read() as tx:
-            first = self._answers.recall(tx, who, request, pb.CreateExperimentResponse)
-        if first is not None:
-            return first
-        row = _new(who, self._checker.check(who.tenant, request.spec).pinned)
-        with self._db.write() as tx:
-            first = self._answers.recall(tx, who, request, pb.CreateExperimentResponse)
+            first = self._requests.recalled(tx, request, pb.CreateExperimentResponse)
+        return first or self._add(who, request, request.spec, pb.CreateExperimentResponse)
+
+    def clone(self, who: Identity, request: pb.CloneExperimentRequest) -> pb.CloneExperimentResponse:
+        """Store another experiment, the caller's, that asks for the same."""
+        with self._db.read() as tx:
+            first = self._requests.recalled(tx, request, pb.CloneExperimentResponse)
             if first is not None:
                 return first
-            experiments.insert(tx, who.tenant, row)
-            response = pb.CreateExperimentResponse(experiment=wire.experiment(row))
-            self._answers.remember(tx, who, request, response)
-        return response
-
-    def validate(self, who: Identity, request: pb.ValidateExperimentRequest) -> pb.ValidateExperimentResponse:
-        """Check an experiment as it stands, and show what a launch would run."""
-        with self._db.read() as tx:
-            row = required(experiments.find(tx, who.tenant, request.experiment_id), request.experiment_id)
-        checked = self._checker.check(who.tenant, pb.ExperimentSpec.FromString(row.spec))
-        with self._db.write() as tx:
-            row = required(experiments.find(tx, who.tenant, row.experiment_id, lock=True), row.experiment_id)
-            if legal(row.state, ExperimentState.VALIDATED):
-                row = moved(row, ExperimentState.VALIDATED)
-                experiments.update(tx, [row])
-        tasks = [plans.planned_task(each, self._bounds) for each in checked.plan()]
-        return pb.ValidateExperimentResponse(experiment=wire.experiment(row), tasks=tasks)
+            row = self._access.experiment(tx, who, request.experiment_id, Permission.READ).row
+        spec = pb.ExperimentSpec.FromString(row.spec)
+        spec.MergeFrom(pb.ExperimentSpec(name=request.name, project=request.project))
+        return self._add(who, request, spec, pb.CloneExperimentResponse)
 
     def get(self, who: Identity, request: pb.GetExperimentRequest) -> pb.GetExperimentResponse:
         """An experiment with its latest process and that process's tasks."""
         with self._db.read() as tx:
-            row = required(experiments.find(tx, who.tenant, request.experiment_id), request.experiment_id)
-            process = processes.find(tx, who.tenant, row.process_id) if row.process_id else None
-            tasks = processes.tasks(tx, who.tenant, row.process_id) if process else []
+            granted = self._access.experiment(tx, who, request.experiment_id, Permission.READ)
+            process_id = granted.row.process_id
+            process = processes.find(tx, who.tenant, process_id) if process_id else None
+            tasks = processes.tasks(tx, who.tenant, process_id) if process else []
         return pb.GetExperimentResponse(
-            experiment=wire.experiment(row),
+            experiment=wire.experiment(granted.row, granted.permission),
             process=wire.process(process) if process else None,
             tasks=[wire.task(each) for each in tasks],
         )
 
     def list_page(self, who: Identity, request: pb.ListExperimentsRequest) -> pb.ListExperimentsResponse:
-        """A page of experiments, the newest first."""
+        """A page of the experiments the caller may see, the newest first."""
         limit = page_limit(request.page_size)
         before = _place(request.page_token)
         with self._db.read() as tx:
-            rows = experiments.page(tx, who.tenant, request.project, before, limit + 1)
-        last = rows[limit - 1] if len(rows) > limit else None
+            seen = self._access.visibility(tx, who)
+            rows = experiments.page(tx, who.tenant, seen, _filters(request), before, limit + 1)
+            permissions = self._access.permissions(tx, who, rows)
+        messages = [wire.experiment(row, permissions[row.experiment_id]) for row in rows]
+        count = fitting(messages, limit)
+        last = rows[count - 1] if count < len(rows) else None
         token = encode_token(last.create_time, last.experiment_id) if last else ""
-        return pb.ListExperimentsResponse(
-            experiments=[wire.experiment(row) for row in rows[:limit]], next_page_token=token
-        )
+        return pb.ListExperimentsResponse(experiments=messages[:count], next_page_token=token)
 
+    def _add(self, who: Identity, request: _Request, spec: pb.ExperimentSpec, kind: type[_Answer]) -> _Answer:
+        row = _new(who, self._checker.check(who, spec, new=("project", "application")).pinned)
 
-def required(row: Experiment | None, experiment_id: str) -> Experiment:
-    """The experiment; NotFound where there is none."""
-    if row is None:
-        raise NotFound("experiment", experiment_id)
-    return row
+        with self._db.write() as tx:
 
+            def insert() -> _Answer:
+                self._checker.demand_open(tx, who, row.project)
+                experiments.insert(tx, who.tenant, row, spec.tags)
+                return kind(experiment=wire.experiment(row, Permission.OWNER))
 
-def moved(row: Experiment, state: ExperimentState, process_id: str = "") -> Experiment:
-    """The experiment in another state, and changed now."""
-    return replace(row, state=state, process_id=process_id, update_time=now_us(), revision=row.revision + 1)
+            return self._requests.once(tx, request, kind, insert)
 
 
 def _new(who: Identity, spec: pb.ExperimentSpec) -> Experiment:
@@ -110,6 +107,17 @@ def _new(who: Identity, spec: pb.ExperimentSpec) -> Experiment:
         create_time=now,
         update_time=now,
         revision=1,
+        application=spec.application,
+    )
+
+
+def _filters(request: pb.ListExperimentsRequest) -> Filters:
+    return Filters(
+        project=request.project,
+        states=tuple(sorted({ExperimentState(each) for each in request.states})),
+        owner=request.owner,
+        tag=request.tag,
+        application=request.application,
     )
 
 

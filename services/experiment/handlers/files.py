@@ -9,17 +9,19 @@ from services.chassis.clock import now_us
 from services.chassis.db import Database
 from services.chassis.errors import DigestMismatch, FieldViolation, InvalidFields, LimitExceeded, NotFound
 from services.chassis.rpc.auth import Identity
-from services.experiment.handlers.experiments import required
-from services.experiment.storage import experiments, files, history
+from services.experiment.handlers.access import Access
+from services.experiment.handlers.history import readable_process
+from services.experiment.storage import files, history
 from vahana.experiment.v1 import data_pb2, process_pb2
 
 
 class Files:
     """Moves bytes between callers and the store. A tenant sees a file only once the file's row is there."""
 
-    def __init__(self, db: Database, blobs: Blobs, limit: int) -> None:
+    def __init__(self, db: Database, access: Access, blobs: Blobs, limit: int) -> None:
         """Take no file larger than `limit` bytes."""
         self._db = db
+        self._access = access
         self._blobs = blobs
         self._limit = limit
 
@@ -43,10 +45,10 @@ class Files:
     def download(
         self, who: Identity, request: data_pb2.DownloadOutputRequest
     ) -> Iterator[data_pb2.DownloadOutputResponse]:
-        """An output of an experiment's latest process."""
+        """An output of a process."""
         with self._db.read() as tx:
-            row = required(experiments.find(tx, who.tenant, request.experiment_id), request.experiment_id)
-            output = history.find_output(tx, who.tenant, row.process_id, request.output)
+            process_id = readable_process(tx, self._access, who, request)
+            output = history.find_output(tx, who.tenant, process_id, request.output)
         if output is None:
             raise NotFound("output", request.output)
         chunks = self._blobs.open(who.tenant, output.sha256)

@@ -6,45 +6,53 @@ from services.chassis.db import Database, Tx
 from services.chassis.errors import FieldViolation, InvalidFields, NotFound
 from services.chassis.paging import decode_token, encode_token, page_limit
 from services.chassis.rpc.auth import Identity
-from services.experiment.handlers.experiments import required
-from services.experiment.storage import experiments, history, processes
+from services.experiment.domain.access import Permission
+from services.experiment.handlers.access import Access
+from services.experiment.handlers.pages import fitting
+from services.experiment.storage import history, processes
 from services.experiment.wire import records as wire
+from vahana.experiment.v1 import data_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
+
+_OfProcess = pb.ListExperimentEventsRequest | pb.ListOutputsRequest | data_pb2.DownloadOutputRequest
+"""What asks for a process of an experiment: the latest one, where it names none."""
 
 
 class History:
     """List events and outputs."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, access: Access) -> None:
         """Read from `db`."""
         self._db = db
+        self._access = access
 
     def events(self, who: Identity, request: pb.ListExperimentEventsRequest) -> pb.ListExperimentEventsResponse:
         """A page of a process's events, the oldest first."""
         limit = page_limit(request.page_size)
         with self._db.read() as tx:
-            process_id = self._process_id(tx, who, request)
+            process_id = readable_process(tx, self._access, who, request)
             rows = history.page(tx, who.tenant, process_id, _place(request.page_token, process_id), limit + 1)
-        token = encode_token(process_id, rows[limit - 1].position) if len(rows) > limit else ""
-        return pb.ListExperimentEventsResponse(
-            events=[wire.history_event(row) for row in rows[:limit]], next_page_token=token
-        )
+        messages = [wire.history_event(row) for row in rows]
+        count = fitting(messages, limit)
+        token = encode_token(process_id, rows[count - 1].position) if count < len(rows) else ""
+        return pb.ListExperimentEventsResponse(events=messages[:count], next_page_token=token)
 
     def outputs(self, who: Identity, request: pb.ListOutputsRequest) -> pb.ListOutputsResponse:
-        """The outputs of the latest process."""
+        """The outputs of a process."""
         with self._db.read() as tx:
-            row = required(experiments.find(tx, who.tenant, request.experiment_id), request.experiment_id)
-            rows = history.outputs(tx, who.tenant, row.process_id)
+            rows = history.outputs(tx, who.tenant, readable_process(tx, self._access, who, request))
         return pb.ListOutputsResponse(outputs=[wire.stored_file(each) for each in rows])
 
-    def _process_id(self, tx: Tx, who: Identity, request: pb.ListExperimentEventsRequest) -> str:
-        row = required(experiments.find(tx, who.tenant, request.experiment_id), request.experiment_id)
-        if not request.process_id:
-            return row.process_id
-        process = processes.find(tx, who.tenant, request.process_id)
-        if process is None or process.experiment_id != row.experiment_id:
-            raise NotFound("process", request.process_id)
-        return process.process_id
+
+def readable_process(tx: Tx, access: Access, who: Identity, request: _OfProcess) -> str:
+    """The id of the process asked for, of an experiment the caller may READ; NotFound where it is not of that."""
+    row = access.experiment(tx, who, request.experiment_id, Permission.READ).row
+    if not request.process_id:
+        return row.process_id
+    process = processes.find(tx, who.tenant, request.process_id)
+    if process is None or process.experiment_id != row.experiment_id:
+        raise NotFound("process", request.process_id)
+    return process.process_id
 
 
 def _place(page_token: str, process_id: str) -> int:

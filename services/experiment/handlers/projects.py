@@ -2,52 +2,94 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from services.chassis import masks
 from services.chassis.clock import now_us
-from services.chassis.db import Database
-from services.chassis.errors import AlreadyExists, NotFound
+from services.chassis.db import Database, Tx
+from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields
 from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.requests import Requests
 from services.chassis.rpc.auth import Identity
+from services.experiment.domain.access import Directory, Permission
 from services.experiment.domain.records import Project
-from services.experiment.handlers.answers import Answers
+from services.experiment.handlers.access import Access
 from services.experiment.storage import projects
 from services.experiment.wire import records as wire
 from vahana.experiment.v1 import project_pb2 as pb
 
+_CHANGEABLE = ("description", "owner")
+
 
 class Projects:
-    """Create, get and list projects."""
+    """Create, update, get and list projects."""
 
-    def __init__(self, db: Database, answers: Answers) -> None:
-        """Keep projects in `db`."""
+    def __init__(self, db: Database, requests: Requests, access: Access, directory: Directory) -> None:
+        """`directory` knows who can own a project."""
         self._db = db
-        self._answers = answers
+        self._requests = requests
+        self._access = access
+        self._directory = directory
 
     def create(self, who: Identity, request: pb.CreateProjectRequest) -> pb.CreateProjectResponse:
         """Add a project of the caller's."""
         row = Project(request.project.name, request.project.description, who.subject, now_us())
         with self._db.write() as tx:
-            first = self._answers.recall(tx, who, request, pb.CreateProjectResponse)
-            if first is not None:
-                return first
-            if not projects.insert(tx, who.tenant, row):
-                raise AlreadyExists("project", row.name)
-            response = pb.CreateProjectResponse(project=wire.project(row))
-            self._answers.remember(tx, who, request, response)
-        return response
+
+            def insert() -> pb.CreateProjectResponse:
+                if not projects.insert(tx, who.tenant, row):
+                    raise AlreadyExists("project", row.name)
+                return pb.CreateProjectResponse(project=wire.project(row, Permission.OWNER))
+
+            return self._requests.once(tx, request, pb.CreateProjectResponse, insert)
 
     def get(self, who: Identity, request: pb.GetProjectRequest) -> pb.GetProjectResponse:
         """One project."""
         with self._db.read() as tx:
-            row = projects.find(tx, who.tenant, request.name)
-        if row is None:
-            raise NotFound("project", request.name)
-        return pb.GetProjectResponse(project=wire.project(row))
+            granted = self._access.project(tx, who, request.name, Permission.READ)
+        return pb.GetProjectResponse(project=wire.project(granted.row, granted.permission))
 
     def list_page(self, who: Identity, request: pb.ListProjectsRequest) -> pb.ListProjectsResponse:
-        """A page of projects, by name."""
+        """A page of the projects the caller may see, by name."""
         limit = page_limit(request.page_size)
-        after = next(iter(decode_token(request.page_token)), "")
+        after = _place(request.page_token)
         with self._db.read() as tx:
-            rows = projects.page(tx, who.tenant, after, limit + 1)
+            rows = projects.page(tx, who.tenant, self._access.visibility(tx, who), after, limit + 1)
+            permissions = self._access.project_permissions(tx, who, rows)
         token = encode_token(rows[limit - 1].name) if len(rows) > limit else ""
-        return pb.ListProjectsResponse(projects=[wire.project(row) for row in rows[:limit]], next_page_token=token)
+        messages = [wire.project(row, permissions[row.name]) for row in rows[:limit]]
+        return pb.ListProjectsResponse(projects=messages, next_page_token=token)
+
+    def update(self, who: Identity, request: pb.UpdateProjectRequest) -> pb.UpdateProjectResponse:
+        """Change what the mask names; a new owner must exist."""
+        with self._db.read() as tx:
+            self._changed(tx, who, request)
+        if "owner" in request.update_mask.paths:
+            self._demand_user(who.tenant, request.owner)
+        with self._db.write() as tx:
+            row = self._changed(tx, who, request, lock=True)
+            projects.update(tx, who.tenant, row)
+            permission = self._access.project_permissions(tx, who, [row])[row.name]
+        return pb.UpdateProjectResponse(project=wire.project(row, permission))
+
+    def _changed(self, tx: Tx, who: Identity, request: pb.UpdateProjectRequest, *, lock: bool = False) -> Project:
+        """The project as it is to be."""
+        needed = Permission.OWNER if "owner" in request.update_mask.paths else Permission.WRITE
+        row = self._access.project(tx, who, request.name, needed, lock=lock).row
+        masks.check_revision(row.revision, request.revision)
+        wanted = pb.UpdateProjectRequest(description=row.description, owner=row.owner)
+        masks.merge(wanted, request, request.update_mask, _CHANGEABLE)
+        return replace(row, description=wanted.description, owner=wanted.owner, revision=row.revision + 1)
+
+    def _demand_user(self, tenant: str, name: str) -> None:
+        if self._directory.user(tenant, name) is None:
+            raise InvalidFields([FieldViolation("owner", f"there is no user {name!r}: name one who exists")])
+
+
+def _place(page_token: str) -> str:
+    match decode_token(page_token):
+        case ():
+            return ""
+        case (name,):
+            return name
+    raise InvalidFields([FieldViolation("page_token", "is of another list: send next_page_token as it came")])

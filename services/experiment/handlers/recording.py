@@ -83,7 +83,9 @@ class _Batch:
         tasks = [replace(self._tasks[key], revision=self._processes[key[0]].revision) for key in self._changed_tasks]
         processes.update_tasks(tx, tasks)
         history.put_outputs(tx, self._outputs.values())
-        rows = [self._followed(row) for row in experiments.locked(tx, self._changed_experiments())]
+        # What is told of an earlier process is history: the experiment goes by its latest one.
+        concerned = experiments.locked(tx, self._changed_experiments())
+        rows = [self._followed(row) for row in concerned if row.process_id in self._changed]
         experiments.update(tx, rows)
         return [row.experiment_id for row in rows]
 
@@ -121,8 +123,7 @@ class _Batch:
         return {self._processes[each].experiment_id for each in self._changed}
 
     def _followed(self, row: Experiment) -> Experiment:
-        latest = self._processes.get(row.process_id)
-        row = follow(row, latest) if latest is not None else row
+        row = follow(row, self._processes[row.process_id])
         return replace(row, update_time=self._now, revision=row.revision + 1)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.chassis.db import Tx
+from services.experiment.domain.access import Visibility
+from services.experiment.domain.filters import Filters
 from services.experiment.domain.records import Experiment, fields
 from services.experiment.domain.transitions import ExperimentState
-from services.experiment.schema import experiment
+from services.experiment.schema import experiment, experiment_tag
+from services.experiment.storage import visible
 
 _COLUMNS = tuple(experiment.c[name] for name in Experiment.__dataclass_fields__)
-_CHANGING = ("state", "reason", "condition_code", "process_id", "update_time", "revision")
+_CHANGING = ("state", "reason", "condition_code", "process_id", "update_time", "revision", "intent")
 _UPDATE = (
     sa.update(experiment)
     .where(experiment.c.experiment_id == sa.bindparam("key"))
@@ -21,9 +24,20 @@ _UPDATE = (
 )
 
 
-def insert(tx: Tx, tenant: str, row: Experiment) -> None:
-    """Add an experiment."""
+def insert(tx: Tx, tenant: str, row: Experiment, tags: Iterable[str]) -> None:
+    """Add an experiment with its tags."""
     tx.execute(sa.insert(experiment).values(tenant=tenant, **fields(row)))
+    _tag(tx, tenant, row, tags)
+
+
+def respecify(tx: Tx, tenant: str, row: Experiment, tags: Iterable[str]) -> None:
+    """Write an experiment that was read under its lock, with all its spec tells of it, in place of what it was."""
+    changes = {name: getattr(row, name) for name in (*_CHANGING, "spec", "project", "application")}
+    key = (experiment.c.tenant == tenant, experiment.c.experiment_id == row.experiment_id)
+    tx.execute(sa.update(experiment).where(*key).values(changes))
+    its = (experiment_tag.c.tenant == tenant, experiment_tag.c.experiment_id == row.experiment_id)
+    tx.execute(sa.delete(experiment_tag).where(*its))
+    _tag(tx, tenant, row, tags)
 
 
 def find(tx: Tx, tenant: str, experiment_id: str, *, lock: bool = False) -> Experiment | None:
@@ -33,16 +47,14 @@ def find(tx: Tx, tenant: str, experiment_id: str, *, lock: bool = False) -> Expe
     return _record(row) if row else None
 
 
-def page(tx: Tx, tenant: str, project: str, before: tuple[int, str] | None, limit: int) -> list[Experiment]:
-    """Up to `limit` experiments, the newest first, those before `before` (create time, id); "" is any project."""
-    key = (experiment.c.create_time, experiment.c.experiment_id)
-    query = sa.select(*_COLUMNS).where(experiment.c.tenant == tenant)
-    if project:
-        query = query.where(experiment.c.project == project)
-    if before is not None:
-        query = query.where(sa.tuple_(*key) < sa.tuple_(*before))
-    query = query.order_by(*(column.desc() for column in key)).limit(limit)
-    return [_record(row) for row in tx.execute(query)]
+def page(  # noqa: PLR0917 - where, whose, which, from where and how many
+    tx: Tx, tenant: str, seen: Visibility, filters: Filters, before: tuple[int, str] | None, limit: int
+) -> list[Experiment]:
+    """Up to `limit` of the experiments that may be seen, the newest first, those before `before` (create time, id)."""
+    keys = visible.Page(tenant, filters, before, limit, tx.dialect.name).of(seen).subquery()
+    query = sa.select(*_COLUMNS).where(experiment.c.experiment_id.in_(sa.select(keys.c.experiment_id)))
+    rows = tx.execute(query.order_by(experiment.c.create_time.desc(), experiment.c.experiment_id.desc()))
+    return [_record(row) for row in rows]
 
 
 def locked(tx: Tx, experiment_ids: Collection[str]) -> list[Experiment]:
@@ -58,6 +70,13 @@ def update(tx: Tx, rows: Sequence[Experiment]) -> None:
             {"key": row.experiment_id, **{f"new_{name}": getattr(row, name) for name in _CHANGING}} for row in rows
         ]
         tx.execute(_UPDATE, changes)
+
+
+def _tag(tx: Tx, tenant: str, row: Experiment, tags: Iterable[str]) -> None:
+    key = {"tenant": tenant, "create_time": row.create_time, "experiment_id": row.experiment_id}
+    values = [{"tag": tag, **key} for tag in tags]
+    if values:
+        tx.execute(sa.insert(experiment_tag), values)
 
 
 def _record(row: Any) -> Experiment:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.chassis.db import Tx
 from services.experiment.domain.records import Process, Task, fields
-from services.experiment.domain.transitions import ProcessState, TaskState
+from services.experiment.domain.transitions import ProcessIntent, ProcessState, TaskState
 from services.experiment.schema import planned_task, process, task
 
 _PROCESS_CHANGING = ("state", "phase", "reason", "condition_code", "seq", "last_position", "revision", "update_time")
@@ -41,10 +41,10 @@ def insert(tx: Tx, tenant: str, row: Process, tasks: Sequence[Task], plan: Seque
     tx.execute(sa.insert(planned_task), planned)
 
 
-def find(tx: Tx, tenant: str, process_id: str) -> Process | None:
-    """The process of that id."""
+def find(tx: Tx, tenant: str, process_id: str, *, lock: bool = False) -> Process | None:
+    """The process of that id; with `lock` no other transaction changes it before this one ends."""
     query = sa.select(*_PROCESS_COLUMNS).where(process.c.tenant == tenant, process.c.process_id == process_id)
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
     return _process(row) if row else None
 
 
@@ -82,6 +82,13 @@ def some_tasks(tx: Tx, keys: Collection[tuple[str, str]]) -> list[Task]:
     return [_task(row) for row in tx.execute(query)]
 
 
+def intend(tx: Tx, row: Process) -> None:
+    """Write what is wanted of a process that was read under its lock."""
+    changes = {name: getattr(row, name) for name in ("intent", "intent_seq", "revision", "update_time")}
+    key = (process.c.tenant == row.tenant, process.c.process_id == row.process_id)
+    tx.execute(sa.update(process).where(*key).values(changes))
+
+
 def update(tx: Tx, rows: Sequence[Process]) -> None:
     """Write what can change of processes that were read under their locks."""
     if rows:
@@ -102,7 +109,7 @@ def _changes(row: Process | Task, names: Sequence[str]) -> dict[str, Any]:
 
 def _process(row: Any) -> Process:
     values = dict(row._mapping)
-    return Process(**{**values, "state": ProcessState(values["state"])})
+    return Process(**{**values, "state": ProcessState(values["state"]), "intent": ProcessIntent(values["intent"])})
 
 
 def _task(row: Any) -> Task:

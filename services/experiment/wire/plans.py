@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
 
-from services.experiment.domain.facts import ComputeResource
+from services.experiment.domain.facts import ComputeResource, JobResources
 from services.experiment.domain.plan import (
     Cleanup,
     Commands,
@@ -54,7 +54,7 @@ def planned_task(task: PlannedTask, bounds: Bounds) -> pb.PlannedTask:
 
 
 def target(resource: ComputeResource) -> pb.Target:
-    """Where a process runs, as it is registered at the moment."""
+    """Where a process runs, as it is registered at the moment, by the login of its launcher's groups."""
     return pb.Target(
         compute_resource=resource.name,
         address=resource.address,
@@ -115,6 +115,19 @@ def _submission(content: Submission) -> pb.JobSubmission:
         module_loads=content.module_loads,
         environment=_environment(content.environment),
         rerun_safe=content.rerun_safe,
+        resources=_resources(content.resources),
+    )
+
+
+def _resources(wanted: JobResources) -> pb.JobResources:
+    return pb.JobResources(
+        batch_queue=wanted.batch_queue,
+        allocation=wanted.allocation,
+        node_count=wanted.node_count,
+        cpu_count=wanted.cpu_count,
+        memory_mib=wanted.memory_mib,
+        wall_time=_duration(wanted.wall_time_s) if wanted.wall_time_s else None,
+        gpu_count=wanted.gpu_count,
     )
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.clock import to_timestamp
+from services.experiment.domain.access import Permission
 from services.experiment.domain.records import Event, Experiment, Output, Process, Project, Task
 from vahana.event.v1 import event_pb2, task_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.experiment.v1 import project_pb2
 
 
-def project(row: Project) -> project_pb2.Project:
-    """A project."""
+def project(row: Project, permission: Permission) -> project_pb2.Project:
+    """A project, for someone with this permission."""
     return project_pb2.Project(
-        name=row.name, description=row.description, owner=row.owner, create_time=to_timestamp(row.create_time)
+        name=row.name,
+        description=row.description,
+        owner=row.owner,
+        create_time=to_timestamp(row.create_time),
+        revision=row.revision,
+        permission=permission.value,  # type: ignore[arg-type]
     )
 
 
-def experiment(row: Experiment) -> pb.Experiment:
-    """An experiment as it stands."""
+def experiment(row: Experiment, permission: Permission) -> pb.Experiment:
+    """An experiment as it stands, for someone with this permission."""
     return pb.Experiment(
         experiment_id=row.experiment_id,
         spec=pb.ExperimentSpec.FromString(row.spec),
@@ -31,6 +37,8 @@ def experiment(row: Experiment) -> pb.Experiment:
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),
         revision=row.revision,
+        permission=permission.value,  # type: ignore[arg-type]
+        intent=row.intent,  # type: ignore[arg-type]
     )
 
 
@@ -46,6 +54,15 @@ def process(row: Process) -> pb.Process:
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),
         directory=row.directory,
+        intent=row.intent,  # type: ignore[arg-type]
+        application=pb.ApplicationPin(
+            application=row.application,
+            application_version=row.application_version,
+            compute_resource=task_pb2.Target.FromString(row.target).compute_resource,
+            deployment_revision=row.deployment_revision,
+            compute_resource_revision=row.compute_resource_revision,
+        ),
+        launcher=row.launcher,
     )
 
 

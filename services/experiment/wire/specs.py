@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.experiment.domain.spec import CleanupPolicy, File, InputValue, Spec
+from services.experiment.wire import facts
 from vahana.experiment.v1 import experiment_pb2 as pb
 
 
@@ -17,6 +18,7 @@ def spec(message: pb.ExperimentSpec, sizes: Mapping[str, int]) -> Spec:
         application_version=message.application_version,
         compute_resource=message.compute_resource,
         batch_queue=message.batch_queue,
+        resources=facts.job_resources(message.resources),
         inputs=tuple(_input(each, sizes) for each in message.inputs),
         cleanup_policy=CleanupPolicy(message.cleanup_policy),
     )

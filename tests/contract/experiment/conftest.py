@@ -1,15 +1,18 @@
-"""The experiment service alone, beside a registry that is played by two objects."""
+"""The experiment service alone, told of what profile and registry would tell."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+import threading
 
 import grpc
 import pytest
+import sqlalchemy as sa
 
-from services.chassis.errors import NotFound
-from services.chassis.rpc.errors import code_of, to_trailer
+from services.chassis.bus.topics import PROCESS
+from services.chassis.changes import REGISTRY
 from services.experiment.__main__ import wire
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from tests.contract.experiment.played_executor import PlayedExecutor
+from tests.contract.owners import PlayedOwners
+from vahana.event.v1 import event_pb2, state_pb2, sync_pb2, task_pb2
 from vahana.experiment.v1 import (
     data_pb2,
     data_pb2_grpc,
@@ -20,18 +23,20 @@ from vahana.experiment.v1 import (
     project_pb2,
     project_pb2_grpc,
 )
-from vahana.registry.v1 import application_pb2, application_pb2_grpc, compute_resource_pb2, compute_resource_pb2_grpc
+from vahana.registry.v1 import application_pb2, compute_resource_pb2
 
 CHUNK = 1_000_000
 READS, REFERENCE = b"@read\nACGT\n", b">lambda\nGGGCGGCGACCT\n"
 
 
-class FakeRegistry(
-    application_pb2_grpc.ApplicationServiceServicer, compute_resource_pb2_grpc.ComputeResourceServiceServicer
-):
-    """Knows one application and one host, of the tenant "default"; keeps who asked."""
+class FakeRegistry(PlayedOwners):
+    """Knows one application and one host, of the tenant "default"; profile's part is played too.
+
+    What a test changes here the service knows after `service.learn()`.
+    """
 
     def __init__(self):
+        super().__init__()
         self.application = application_pb2.Application(
             module={"name": "bowtie2", "version": "2.5.0"},
             interface={
@@ -70,35 +75,55 @@ class FakeRegistry(
             scratch="/scratch/ada",
             job_manager=task_pb2.JOB_MANAGER_FORK,
         )
-        self.callers = []
+        self.profiles = []
+        self.later = []
 
-    def GetApplication(self, request, context):
-        self._admit(context, request.name == "bowtie2" and request.version in ("", "2.5.0"))
-        return application_pb2.GetApplicationResponse(application=self.application)
+    def add_version(self, version):
+        """The application in a later version; returns it."""
+        later = application_pb2.Application()
+        later.CopyFrom(self.application)
+        later.module.version = version
+        later.module.create_time.FromSeconds(len(self.later) + 1)
+        self.later.append(later)
+        return later
 
-    def GetComputeResource(self, request, context):
-        self._admit(context, request.name == "cluster")
-        return compute_resource_pb2.GetComputeResourceResponse(compute_resource=self.host)
+    def of(self, owner):
+        """See PlayedOwners; with what the attributes hold now."""
+        if owner == REGISTRY:
+            self._refresh()
+        return super().of(owner)
 
-    def _admit(self, context, known):
-        metadata = dict(context.invocation_metadata())
-        self.callers.append((metadata["authorization"], metadata["x-vahana-tenant"]))
-        if not known or metadata["x-vahana-tenant"] != "default":
-            not_found(context)
-
-
-def not_found(context):
-    """Refuse as a service of the mesh does."""
-    refusal = NotFound("thing", "x")
-    context.set_trailing_metadata((to_trailer(refusal),))
-    context.abort(code_of(refusal), refusal.message)
+    def _refresh(self):
+        resource, application, deployment, profile = kinds = (
+            sync_pb2.ENTITY_KIND_COMPUTE_RESOURCE,
+            sync_pb2.ENTITY_KIND_APPLICATION,
+            sync_pb2.ENTITY_KIND_APPLICATION_DEPLOYMENT,
+            sync_pb2.ENTITY_KIND_GROUP_RESOURCE_PROFILE,
+        )
+        for kind, tenant, name in [key for key in self.changes if key[0] in kinds and key[1] == "default"]:
+            self.put(kind, name, None, tenant=tenant)
+        self.put(resource, self.host.name, self.host)
+        for whole in (self.application, *self.later):
+            full_name = f"{whole.module.name}/{whole.module.version}"
+            alone = application_pb2.Application()
+            alone.CopyFrom(whole)
+            del alone.deployments[:]
+            self.put(application, full_name, alone, whole.module.name)
+            for each in whole.deployments:
+                self.put(deployment, f"{full_name}/{each.compute_resource}", each, full_name)
+        for each in self.profiles:
+            self.put(profile, each.name, each)
 
 
 class Experiments:
     """The service as its callers see it, and what they usually do."""
 
-    def __init__(self, served):
-        self.served = served
+    def __init__(self, served, registry):
+        self.served, self._registry = served, registry
+
+    def learn(self):
+        """Make its copies whole."""
+        self._registry.tell(self.served.chassis)
 
     def projects(self, who="user", tenant=""):
         return self.served.stub(project_pb2_grpc.ProjectServiceStub, who, tenant)
@@ -140,6 +165,45 @@ class Experiments:
     def launch(self, experiment_id, request_id=""):
         request = experiment_pb2.LaunchExperimentRequest(experiment_id=experiment_id, request_id=request_id)
         return self.experiments().LaunchExperiment(request).experiment
+
+    def validate(self, experiment_id, who="user", **more):
+        request = experiment_pb2.ValidateExperimentRequest(experiment_id=experiment_id, **more)
+        return self.experiments(who).ValidateExperiment(request)
+
+    def update(self, experiment_id, *paths, who="user", revision=0, **spec):
+        """Change the fields of the spec given by name, or those of `paths`."""
+        request = experiment_pb2.UpdateExperimentRequest(
+            experiment_id=experiment_id, spec=spec, update_mask={"paths": paths or spec}, revision=revision
+        )
+        return self.experiments(who).UpdateExperiment(request).experiment
+
+    def clone(self, experiment_id, who="user", **more):
+        request = experiment_pb2.CloneExperimentRequest(experiment_id=experiment_id, **more)
+        return self.experiments(who).CloneExperiment(request).experiment
+
+    def relaunch(self, experiment_id, request_id=""):
+        request = experiment_pb2.RelaunchExperimentRequest(experiment_id=experiment_id, request_id=request_id)
+        return self.experiments().RelaunchExperiment(request).experiment
+
+    def cancel(self, experiment_id, comment="", who="user"):
+        request = experiment_pb2.CancelExperimentRequest(experiment_id=experiment_id, comment=comment)
+        return self.experiments(who).CancelExperiment(request).experiment
+
+    def pause(self, experiment_id, comment="", who="user"):
+        request = experiment_pb2.PauseExperimentRequest(experiment_id=experiment_id, comment=comment)
+        return self.experiments(who).PauseExperiment(request).experiment
+
+    def resume(self, experiment_id, comment="", who="user"):
+        request = experiment_pb2.ResumeExperimentRequest(experiment_id=experiment_id, comment=comment)
+        return self.experiments(who).ResumeExperiment(request).experiment
+
+    def sent(self):
+        """What is in the outbox for the scheduler, in the order of sending: key and envelope."""
+        outbox = sa.table("outbox", sa.column("topic"), sa.column("key"), sa.column("value"), sa.column("id"))
+        with self.served.chassis.db.read() as tx:
+            rows = tx.execute(sa.select(outbox).order_by(outbox.c.id)).all()
+        assert {row.topic for row in rows} <= {PROCESS.name}
+        return [(row.key, event_pb2.Envelope.FromString(row.value)) for row in rows]
 
     def launched(self):
         """A new experiment, launched."""
@@ -197,6 +261,26 @@ class Reports:
         )
 
 
+def at_once(*calls):
+    """Make calls at the same time; their answers, None where a state or a revision forbade them."""
+    answers, others = [None] * len(calls), []
+
+    def run(number, call):
+        try:
+            answers[number] = call()
+        except grpc.RpcError as error:
+            if error.code() not in {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED}:
+                others.append(error)
+
+    threads = [threading.Thread(target=run, args=each) for each in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert others == []
+    return answers
+
+
 def chunks(content, kind):
     """Bytes as the parts of an upload."""
     return [kind(chunk=content[start : start + CHUNK]) for start in range(0, len(content), CHUNK)]
@@ -209,14 +293,9 @@ def digest(content):
 
 @pytest.fixture
 def registry():
-    """The registry that is played; it serves at `address`."""
+    """What the service is told of; it may be asked at `address`."""
     fake = FakeRegistry()
-    server = grpc.server(ThreadPoolExecutor(4))
-    application_pb2_grpc.add_ApplicationServiceServicer_to_server(fake, server)
-    compute_resource_pb2_grpc.add_ComputeResourceServiceServicer_to_server(fake, server)
-    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    fake.stop = lambda: server.stop(0).wait()
-    server.start()
+    fake.serve()
     yield fake
     fake.stop()
 
@@ -231,9 +310,17 @@ def home(tmp_path):
 
 
 @pytest.fixture
-def bare(serve, registry, home):
-    """The service with nothing in it."""
-    return Experiments(serve(wire, registry_address=registry.address, max_file_bytes="5000000"))
+def unknowing(serve, registry, home):
+    """The service with nothing in it, not even copies."""
+    own = {"registry_address": registry.address, "profile_address": registry.address, "max_file_bytes": "5000000"}
+    return Experiments(serve(wire, **own), registry)
+
+
+@pytest.fixture
+def bare(unknowing):
+    """The service with nothing of its own in it."""
+    unknowing.learn()
+    return unknowing
 
 
 @pytest.fixture
@@ -255,3 +342,12 @@ def launched(service):
 def reports(launched):
     """Makes events of its process."""
     return Reports(launched)
+
+
+@pytest.fixture
+def executor(monkeypatch):
+    """The executor, played; to be asked for before the service."""
+    played = PlayedExecutor()
+    monkeypatch.setenv("VAHANA_EXECUTOR_ADDRESS", played.address)
+    yield played
+    played.stop()

@@ -11,8 +11,9 @@ from services.chassis.db import Database
 from services.chassis.wake import Wakeups
 from services.experiment.handlers.recording import Recording
 from services.experiment.schema import metadata
+from tests.contract.experiment.people import people
 from vahana.event.v1 import state_pb2
-from vahana.experiment.v1 import experiment_pb2, process_pb2
+from vahana.experiment.v1 import experiment_pb2, process_pb2, sharing_pb2
 
 END = object()
 
@@ -20,9 +21,9 @@ END = object()
 class Watch:
     """A watch that runs; what it told stands in a queue."""
 
-    def __init__(self, service, experiment_id):
+    def __init__(self, stub, experiment_id):
         request = experiment_pb2.WatchExperimentRequest(experiment_id=experiment_id)
-        self.call = service.experiments().WatchExperiment(request)
+        self.call = stub.WatchExperiment(request)
         self._told = queue.Queue()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
@@ -45,11 +46,11 @@ class Watch:
 
 @pytest.fixture
 def watch(service):
-    """`watch(experiment_id)` follows it to the end of the test."""
+    """`watch(experiment_id)` follows it to the end of the test, as ada or by the stub that is given."""
     watches = []
 
-    def start(experiment_id):
-        watches.append(Watch(service, experiment_id))
+    def start(experiment_id, stub=None):
+        watches.append(Watch(stub or service.experiments(), experiment_id))
         return watches[-1]
 
     yield start
@@ -132,3 +133,20 @@ def test_several_watch_at_once(service, launched, reports, watch):
 
 def test_one_that_does_not_exist(service, watch):
     assert watch("exp-none").next() == StatusCode.NOT_FOUND
+
+
+def test_a_watch_ends_when_it_is_not_shared_any_more(service, registry, launched, watch):
+    registry.user("bob")
+    registry.group("lab", "bob")
+    service.learn()
+    with people(service.served.address) as person:
+        ada, bob = person("ada"), person("bob")
+        ada.share("phages", "group:lab", "WRITE")
+        ada.share("phages", "user:bob", "READ")
+        watching, mine = watch(launched.experiment_id, bob.experiments), watch(launched.experiment_id)
+        assert watching.next().experiment.permission == sharing_pb2.PERMISSION_WRITE
+        ada.unshare("phages", "group:lab")
+        assert watching.next().experiment.permission == sharing_pb2.PERMISSION_READ
+        ada.unshare("phages", "user:bob")
+        assert watching.next() == StatusCode.NOT_FOUND
+        assert mine.next().experiment == launched

@@ -4,6 +4,7 @@ import pytest
 
 from services.experiment.domain.facts import (
     Application,
+    BatchQueue,
     ComputeResource,
     DataType,
     Deployment,
@@ -58,7 +59,14 @@ def application(interface, deployment):
 @pytest.fixture
 def host():
     return ComputeResource(
-        "cluster", "127.0.0.1", 22, "ada", "cred-1", "/scratch/ada", 1, batch_queues=("short", "long")
+        "cluster",
+        "127.0.0.1",
+        22,
+        "ada",
+        "cred-1",
+        "/scratch/ada",
+        1,
+        queues=(BatchQueue("short"), BatchQueue("long")),
     )
 
 

@@ -1,13 +1,26 @@
 """The words of commands."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.experiment.domain.arguments import Bound, PlaceholderError, bind, command_line, render
-from services.experiment.domain.facts import DataType, InputDefinition, Interface
+from services.experiment.domain.arguments import Bound, bind, commands, environment, texts
+from services.experiment.domain.arguments import command_line as words_of
+from services.experiment.domain.facts import DataType, InputDefinition, Interface, JobResources
+from services.experiment.domain.placeholders import PlaceholderError, UnknownAmount
+from services.experiment.domain.placeholders import render as render_word
 from services.experiment.domain.spec import File, InputValue
 from tests.unit.experiment.conftest import LANE_1, LANE_2
+
+
+def command_line(interface, deployment, bound, resources=JobResources()):  # noqa: B008 - it is frozen
+    return words_of(interface, deployment, bound, texts(interface, bound, resources))
+
+
+def render(word, interface, bound):
+    return render_word(word, texts(interface, bound, JobResources()))
 
 
 def with_inputs(spec, *inputs):
@@ -78,3 +91,35 @@ def test_a_value_is_never_read_again(value):
 def test_doubled_braces_carry_any_text(text):
     interface = Interface()
     assert render(text.replace("{", "{{").replace("}", "}}"), interface, {}) == text
+
+
+def test_a_threaded_program_is_told_its_cores(interface, deployment, spec):
+    threaded = replace(
+        deployment,
+        arguments=("--threads", "{resources.cpu_count}", "{inputs.preset}-{resources.batch_queue}"),
+        environment=(
+            ("OMP_NUM_THREADS", "{resources.cpu_count}"),
+            ("OMP_PLACES", "{0:4},{{1}}{resources.x}{inputs.preset}"),
+        ),
+    )
+    wanted = JobResources("short", cpu_count=8)
+    bound = bind(interface, spec)
+    known = texts(interface, bound, wanted)
+    assert command_line(interface, threaded, bound, wanted)[1:4] == ("--threads", "8", "fast-short")
+    assert commands((("make", "-j{resources.cpu_count}"),), known) == (("make", "-j8"),)
+    assert environment(threaded, known) == (
+        ("OMP_NUM_THREADS", "8"),
+        ("OMP_PLACES", "{0:4},{{1}}{resources.x}{inputs.preset}"),
+    )
+
+
+def test_an_amount_that_nobody_names_is_asked_for(interface, deployment, spec):
+    bound = bind(interface, spec)
+    known = texts(interface, bound, JobResources())
+    for needy in (
+        replace(deployment, arguments=("{resources.memory_mib}",)),
+        replace(deployment, environment=(("M", "{resources.memory_mib}"),)),
+    ):
+        with pytest.raises(UnknownAmount) as caught:
+            _ = words_of(interface, needy, bound, known), environment(needy, known)
+        assert caught.value.field == "memory_mib"

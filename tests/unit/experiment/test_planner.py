@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.experiment.domain.facts import DataType, Deployment, InputDefinition, Interface, OutputDefinition
-from services.experiment.domain.plan import StageIn, StageOut, Submission, TaskType, TriggerRule
+from services.experiment.domain.facts import (
+    DataType,
+    Deployment,
+    InputDefinition,
+    Interface,
+    JobResources,
+    OutputDefinition,
+    Parallelism,
+)
+from services.experiment.domain.plan import Commands, StageIn, StageOut, Submission, TaskType, TriggerRule
 from services.experiment.domain.planner import all_outputs, plan
 from services.experiment.domain.spec import CleanupPolicy, File, InputValue, Spec
 from tests.unit.experiment.conftest import LANE_1, LANE_2, READS
@@ -16,7 +24,7 @@ from tests.unit.experiment.conftest import LANE_1, LANE_2, READS
 def test_a_whole_plan(spec, interface, deployment):
     lanes = InputValue("lanes", files=(File(LANE_1, "1.fq", 3), File(LANE_2, "2.fq", 4)))
     full = replace(spec, inputs=(*spec.inputs, lanes), cleanup_policy=CleanupPolicy.ALWAYS)
-    tasks = plan(full, interface, deployment)
+    tasks = plan(full, interface, deployment, JobResources())
     assert {task.task_id: task.depends_on for task in tasks} == {
         "env-setup": (),
         "stage-in-reference": ("env-setup",),
@@ -51,7 +59,7 @@ def test_a_whole_plan(spec, interface, deployment):
 
 def test_the_least_plan():
     spec = Spec("n", "p", "true", "1", "cluster")
-    tasks = plan(spec, Interface(), Deployment("cluster", "true"))
+    tasks = plan(spec, Interface(), Deployment("cluster", "true"), JobResources())
     assert [task.task_id for task in tasks] == [
         "env-setup",
         "submit",
@@ -75,7 +83,7 @@ def test_the_least_plan():
     ],
 )
 def test_cleanup_by_policy(spec, interface, deployment, policy, rule):
-    tasks = plan(replace(spec, cleanup_policy=policy), interface, deployment)
+    tasks = plan(replace(spec, cleanup_policy=policy), interface, deployment, JobResources())
     assert next((task.trigger for task in tasks if task.task_id == "cleanup"), None) is rule
 
 
@@ -119,7 +127,7 @@ def requests(draw):
 @given(requests())
 def test_any_plan_is_an_ordered_dag_with_one_root(request):
     spec, interface, deployment = request
-    tasks = plan(spec, interface, deployment)
+    tasks = plan(spec, interface, deployment, JobResources())
     seen: set[str] = set()
     for task in tasks:
         assert task.task_id not in seen
@@ -138,7 +146,7 @@ def test_any_plan_is_an_ordered_dag_with_one_root(request):
 @given(requests())
 def test_the_job_waits_for_all_inputs_and_cleanup_for_everything(request):
     spec, interface, deployment = request
-    tasks = {task.task_id: task for task in plan(spec, interface, deployment)}
+    tasks = {task.task_id: task for task in plan(spec, interface, deployment, JobResources())}
 
     def before(name):
         found, ahead = set(), list(tasks[name].depends_on)
@@ -153,3 +161,21 @@ def test_the_job_waits_for_all_inputs_and_cleanup_for_everything(request):
     assert staged <= before("submit")
     if "cleanup" in tasks:
         assert before("cleanup") == set(tasks) - {"cleanup"}
+
+
+def test_the_job_gets_its_resources_and_its_launcher_first(spec, interface, deployment):
+    launched = replace(deployment, parallelism=Parallelism.MPI, launcher=("mpiexec", "-n", "{resources.cpu_count}"))
+    wanted = JobResources(batch_queue="short", cpu_count=8)
+    (submission,) = (task.content for task in plan(spec, interface, launched, wanted) if task.task_id == "submit")
+    assert isinstance(submission, Submission)
+    assert submission.words[:4] == ("mpiexec", "-n", "8", "bowtie2")
+    assert submission.resources == wanted
+    (serial,) = (task.content for task in plan(spec, interface, deployment, wanted) if task.task_id == "submit")
+    assert serial.words == submission.words[3:]
+
+
+def test_variables_of_the_job_and_its_commands_name_resources(spec, interface, deployment):
+    threaded = replace(deployment, environment=(("OMP_NUM_THREADS", "{resources.cpu_count}"),))
+    contents = [task.content for task in plan(spec, interface, threaded, JobResources(cpu_count=8))]
+    told = [each.environment for each in contents if isinstance(each, Submission | Commands)]
+    assert told == [(("OMP_NUM_THREADS", "8"),)] * 3

@@ -158,6 +158,35 @@ def test_an_experiment_that_is_being_canceled_stays_so_until_its_process_ends():
     assert follow(canceling, replace(PROCESS, state=ProcessState.COMPLETED)).state is ExperimentState.COMPLETED
 
 
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_cancel_ends_a_task_that_has_not_ended(attempt):
+    begun = [] if attempt == 0 else [report(TaskState.SCHEDULED), report(TaskState.EXECUTING, job=b"job")]
+    canceled = told(TASK, *begun, report(TaskState.CANCELED, attempt=attempt, seq=2, reason="canceled by ada"))
+    assert (canceled.state, canceled.reason, canceled.end_time) == (
+        TaskState.CANCELED,
+        "canceled by ada",
+        1000 * attempt + 2,
+    )
+    assert advance_task(canceled, report(TaskState.COMPLETED, attempt=1, seq=3)) is None
+
+
+def test_a_task_that_won_against_its_cancel_stays_completed():
+    done = told(TASK, report(TaskState.SCHEDULED), report(TaskState.EXECUTING), report(TaskState.COMPLETED, seq=2))
+    assert advance_task(done, report(TaskState.CANCELED, seq=3)) is None
+    # The executor had ended it before the scheduler said that it began.
+    assert told(TASK, report(TaskState.CANCELED)).state is TaskState.CANCELED
+
+
+def test_a_paused_process_goes_on_and_its_experiment_says_so():
+    paused = advance_process(PROCESS, ProcessReport(ProcessState.PAUSED, 2, reason="paused by ada", condition_code=19))
+    assert paused
+    waiting = follow(EXPERIMENT, paused)
+    assert (waiting.state, waiting.reason, waiting.condition_code) == (ExperimentState.EXECUTING, "paused by ada", 19)
+    resumed = advance_process(paused, ProcessReport(ProcessState.EXECUTING, 3))
+    assert resumed
+    assert (follow(waiting, resumed).state, follow(waiting, resumed).reason) == (ExperimentState.EXECUTING, "")
+
+
 def test_a_phase_stays_until_another_one_is_told():
     staging = advance_process(PROCESS, ProcessReport(ProcessState.EXECUTING, 2, phase=2))
     assert staging

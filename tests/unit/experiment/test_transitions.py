@@ -8,11 +8,15 @@ from services.experiment.domain.facts import DataType
 from services.experiment.domain.plan import OutputSource, TaskType, TriggerRule
 from services.experiment.domain.spec import CleanupPolicy
 from services.experiment.domain.transitions import (
+    CHANGEABLE,
     EXPERIMENT,
     EXPERIMENT_OF_PROCESS,
+    INTENT,
     PROCESS,
+    RELAUNCH,
     TASK,
     ExperimentState,
+    ProcessIntent,
     ProcessState,
     TaskState,
     legal,
@@ -26,7 +30,7 @@ from vahana.registry.v1 import application_pb2
 # Each machine once more, by hand, as pictures: a state, and the initials of what may follow it.
 EXPERIMENT_ROWS = {
     "CREATED": "VALIDATED LAUNCHED",
-    "VALIDATED": "LAUNCHED",
+    "VALIDATED": "CREATED LAUNCHED",
     "LAUNCHED": "EXECUTING CANCELING CANCELED FAILED",
     "EXECUTING": "CANCELING CANCELED COMPLETED FAILED",
     "CANCELING": "CANCELED COMPLETED FAILED",
@@ -54,10 +58,16 @@ TASK_ROWS = {
     "CANCELED": "",
     "SKIPPED": "",
 }
+INTENT_ROWS = {
+    "RUN": "PAUSE CANCEL",
+    "PAUSE": "RUN CANCEL",
+    "CANCEL": "",
+}
 MACHINES = [
     pytest.param(ExperimentState, EXPERIMENT, EXPERIMENT_ROWS, id="experiment"),
     pytest.param(ProcessState, PROCESS, PROCESS_ROWS, id="process"),
     pytest.param(TaskState, TASK, TASK_ROWS, id="task"),
+    pytest.param(ProcessIntent, INTENT, INTENT_ROWS, id="intent"),
 ]
 
 
@@ -71,7 +81,8 @@ def test_every_pair(states, machine, rows):
 @pytest.mark.parametrize(("states", "machine", "rows"), MACHINES)
 def test_terminal_states_are_final_and_reached_from_everywhere_else(states, machine, rows):
     ends = {state for state in states if terminal(state)}
-    assert {"COMPLETED", "FAILED", "CANCELED"} <= {state.name for state in ends}
+    expected = {"CANCEL"} if states is ProcessIntent else {"COMPLETED", "FAILED", "CANCELED"}
+    assert expected == {state.name for state in ends} - {"SKIPPED"}
     for state in states:
         ahead = {other for other in states if reachable(state, other)}
         assert not ahead if state in ends else ends & ahead
@@ -89,10 +100,18 @@ def test_reachable_is_any_number_of_legal_steps(states, machine, rows):
 
 def test_nothing_returns_to_its_beginning():
     for state in ExperimentState:
-        assert not reachable(state, ExperimentState.CREATED)
+        # By a change of what was found sound.
+        assert reachable(state, ExperimentState.CREATED) == (state in CHANGEABLE)
+        assert reachable(state, ExperimentState.LAUNCHED) == (state in CHANGEABLE)
     for state in ProcessState:
         assert not reachable(state, ProcessState.CREATED)
         assert state is ProcessState.CREATED or not reachable(state, ProcessState.QUEUED)
+
+
+def test_a_relaunch_begins_anew_what_ended_and_nothing_else():
+    assert set(RELAUNCH) == {state for state in ExperimentState if terminal(state)}
+    assert set(RELAUNCH.values()) == {ExperimentState.LAUNCHED}
+    assert not set(RELAUNCH) & CHANGEABLE
 
 
 def test_a_job_may_win_the_race_with_its_cancel():
@@ -116,6 +135,7 @@ def test_an_experiment_never_does_what_its_process_cannot():
         (ExperimentState, state_pb2.ExperimentState, "EXPERIMENT_STATE_"),
         (ProcessState, state_pb2.ProcessState, "PROCESS_STATE_"),
         (TaskState, state_pb2.TaskState, "TASK_STATE_"),
+        (ProcessIntent, state_pb2.ProcessIntent, "PROCESS_INTENT_"),
         (TaskType, state_pb2.TaskType, "TASK_TYPE_"),
         (TriggerRule, task_pb2.TriggerRule, "TRIGGER_RULE_"),
         (OutputSource, task_pb2.OutputSource, "OUTPUT_SOURCE_"),

@@ -73,7 +73,7 @@ def test_a_host_the_application_is_not_deployed_on(spec, around, host):
 
 
 def test_a_queue_where_there_are_none(spec, around, host):
-    bare = replace(around, compute_resource=replace(host, batch_queues=()))
+    bare = replace(around, compute_resource=replace(host, queues=()))
     (fault,) = faults(replace(spec, batch_queue="short"), bare)
     assert fault.field == "spec.batch_queue"
     assert "leave this empty" in fault.description
