@@ -2,39 +2,46 @@
 
 import sys
 
-from services.chassis.bus.topics import TASK_TOPICS, executor_group, kebab
+from services.chassis.bus.topics import CANCEL, EXECUTOR_CANCEL, TASK_TOPICS, executor_group, kebab
 from services.chassis.ids import new_id
 from services.chassis.outbox import Outbox
-from services.chassis.rpc.client import channel
 from services.chassis.run import Chassis, main
 from services.executor.backoff import Backoff
+from services.executor.batch.api import JobManager
 from services.executor.batch.fork import ForkJobs
-from services.executor.channels.ssh import SshChannels, SshOptions
+from services.executor.channels.ssh import SshChannels, SshLogins, SshOptions
 from services.executor.claims import Ledger
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.handlers import Handlers
 from services.executor.looking import JobLook
-from services.executor.peers import Credentials, Files
+from services.executor.peers import ComputeResources, Credentials, Files
+from services.executor.resources import Resources
 from services.executor.runner import Runner, World
 from services.executor.schema import metadata
 from services.executor.settings import ExecutorSettings
 from services.executor.tasks import TASKS
-from services.executor.transport import SERVICE, ExecutorTransport
+from services.executor.throttle import Throttle
+from services.executor.transport import SCRIPT_SERVICE, SERVICE, ExecutorTransport, ScriptTransport
 from services.executor.watcher import Watcher
 from vahana.event.v1 import task_pb2
-from vahana.executor.v1.executor_pb2_grpc import add_ExecutorServiceServicer_to_server
+from vahana.executor.v1 import executor_pb2_grpc
+
+CHECK_CONNECT_SECONDS = 4.0
+"""How long a host that is being checked may take to answer a connection: somebody waits for the report."""
 
 
 def wire() -> Chassis:
     """Put the service together."""
     settings = ExecutorSettings()
     chassis = Chassis.start(settings, metadata, "services.executor")
-    profile = channel(settings.profile_address, settings.token_file, service="profile")
-    experiment = channel(settings.experiment_address, settings.token_file, service="experiment")
+    profile = chassis.peer("profile")
+    experiment = chassis.peer("experiment")
     options = SshOptions(sessions=settings.executor_sessions, connect_seconds=settings.executor_connect_seconds)
-    channels = SshChannels(Credentials(profile), options)
-    world = World(channels, Files(experiment), {task_pb2.JOB_MANAGER_FORK: ForkJobs()})
+    credentials = Credentials(profile)
+    channels = SshChannels(credentials, options)
+    managers: dict[int, JobManager] = {task_pb2.JOB_MANAGER_FORK: ForkJobs(settings.executor_cancel_grace_seconds)}
+    world = World(channels, Files(experiment), managers)
 
     outbox, holder = Outbox(metadata), new_id("executor")
     backoff = Backoff(longest_seconds=settings.executor_longest_backoff_seconds)
@@ -58,13 +65,18 @@ def wire() -> Chassis:
         backoff=backoff,
     )
     ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
-    handlers = Handlers(chassis.db, outbox, dispatcher.wake, watcher.wake)
+    handlers = Handlers(chassis.db, ledger, dispatcher.interrupt)
 
-    chassis.rpc.add(add_ExecutorServiceServicer_to_server, ExecutorTransport(handlers), SERVICE)
+    logins = SshLogins(credentials, SshOptions(connect_seconds=CHECK_CONNECT_SECONDS))
+    resources = Resources(ComputeResources(chassis.peer("registry")), logins, managers, Throttle())
+    add = executor_pb2_grpc.add_ExecutorServiceServicer_to_server
+    chassis.rpc.add(add, ExecutorTransport(handlers, resources), SERVICE)
+    chassis.rpc.add(executor_pb2_grpc.add_ScriptServiceServicer_to_server, ScriptTransport(resources), SCRIPT_SERVICE)
     chassis.relay(outbox)
     consumers = Consumers(handlers)
     for task_type, topic in TASK_TOPICS.items():
         chassis.consume(executor_group(task_type), [topic], consumers.dispatched, name=kebab(task_type))
+    chassis.consume(EXECUTOR_CANCEL, [CANCEL], consumers.canceled, name="cancel")
     chassis.background("dispatch", lambda stop: dispatcher.run(stop, drain_seconds=settings.drain_seconds * 0.7))
     chassis.background("renew", dispatcher.renew)
     chassis.background("watch", watcher.run)

@@ -6,7 +6,7 @@ All take a transaction. Where another has the claim by now nothing is written, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -15,8 +15,9 @@ from services.chassis.db import Tx, after_commit, now_us
 from services.chassis.outbox import Outbox
 from services.executor import storage, wire
 from services.executor.backoff import SECOND, Backoff, give_up_at, next_try, spoken
+from services.executor.domain.cancels import Step, may_run, step
 from services.executor.domain.claims import Claim, ClaimState
-from services.executor.domain.outcomes import Done, Outcome, Postponed, Watched
+from services.executor.domain.outcomes import Canceled, Done, Outcome, Postponed, Watched
 from services.executor.domain.troubles import Condition, Failure, Trouble, Waiting
 from vahana.event.v1 import event_pb2, state_pb2
 
@@ -24,10 +25,11 @@ TAKEOVERS = 3
 """The holder of a claim may die this often, without the claim getting on in between, before it is parked."""
 DEFAULT_BUDGET_US = 15 * 60 * SECOND
 
-EXECUTING, COMPLETED, FAILED = (
+EXECUTING, COMPLETED, FAILED, CANCELED = (
     state_pb2.TASK_STATE_EXECUTING,
     state_pb2.TASK_STATE_COMPLETED,
     state_pb2.TASK_STATE_FAILED,
+    state_pb2.TASK_STATE_CANCELED,
 )
 _CLEAR = {"blocked": False, "condition": "", "reason": "", "tries": 0, "takeovers": 0}
 
@@ -43,7 +45,7 @@ class Ledger:
     on_watched: Callable[[], None] = lambda: None
 
     def take(self, tx: Tx, claim: Claim, holder: str, lease_seconds: float) -> Claim | None:
-        """Claim it for a worker. None where it is another's now, or was parked instead.
+        """Claim it for a worker. None where it is another's now, was parked instead, or is to be ended.
 
         A claim found in the state CLAIMED was left by a holder that died over it, and that counts, however the death
         was seen: by an expired lease or, on SQLite, by the file lock. Uncounted, a task that kills its executor would
@@ -51,6 +53,9 @@ class Ledger:
         a bystander of other tasks' crashes is not lost.
         """
         now = now_us(tx)
+        if claim.cancel:
+            self._close(tx, claim, now)
+            return None
         values: dict[str, Any] = {
             "state": ClaimState.CLAIMED,
             "epoch": claim.epoch + 1,
@@ -68,14 +73,22 @@ class Ledger:
     def settle(self, tx: Tx, claim: Claim, verdict: Outcome | Trouble) -> bool:
         """Write how a turn at a claim went: the worker's, or the poller's that watches it."""
         now = now_us(tx)
+        if isinstance(verdict, Done):
+            return self._complete(tx, claim, now, verdict)
+        if isinstance(verdict, Watched):
+            return self._watch(tx, claim, now, verdict)
+        claim = _as_wished(tx, claim)
+        if claim.cancel and claim.state == ClaimState.CLAIMED:
+            return self._close(tx, claim, now)
+        return self._unfinished(tx, claim, now, verdict)
+
+    def _unfinished(self, tx: Tx, claim: Claim, now: int, verdict: Postponed | Canceled | Trouble) -> bool:
         match verdict:
-            case Done():
-                return self._complete(tx, claim, now, verdict)
-            case Watched():
-                return self._watch(tx, claim, now, verdict)
             case Postponed():
                 again = {"state": ClaimState.ACCEPTED, "next_try_us": now + int(verdict.seconds * SECOND)}
                 return self._write(tx, claim, [], **again, takeovers=0, reason=verdict.reason) is not None
+            case Canceled():
+                return self._cancel(tx, claim, now, verdict)
             case Waiting():
                 return self._block(tx, claim, now, verdict)
             case Failure():
@@ -88,6 +101,34 @@ class Ledger:
         if claim.state == ClaimState.WATCHED:
             values["blocked_since_us"] = 0
         return self._write(tx, claim, [self._event(claim, 0, now_us(tx), EXECUTING)], **values)
+
+    def cancel(self, tx: Tx, claim: Claim, reason: str) -> bool:
+        """Take note that a claim, which is locked, is to be ended; return whether somebody at work has to be told."""
+        if step(claim) is Step.REPEAT:
+            self.outbox.resend(tx, claim.key.ref)
+            return False
+        if not claim.cancel:
+            storage.ask_to_end(tx, claim.key, reason)
+        if step(claim) is Step.CLOSE:
+            self._close(tx, replace(claim, cancel=True, cancel_reason=reason), now_us(tx))
+        if claim.state == ClaimState.WATCHED:
+            after_commit(tx, self.on_watched)
+        return step(claim) is Step.ASK
+
+    def _close(self, tx: Tx, claim: Claim, now: int) -> bool:
+        """End a canceled claim nobody works on any more; what may run on the host is looked for and ended first."""
+        if not may_run(claim):
+            return self._cancel(tx, claim, now, Canceled())
+        after_commit(tx, self.on_watched)
+        events = [] if claim.seq else [self._event(claim, 0, now, EXECUTING)]
+        watched = {"state": ClaimState.WATCHED, "epoch": claim.epoch + 1, "lease_until_us": 0, "deadline_us": 0}
+        return self._write(tx, claim, events, **watched) is not None
+
+    def _cancel(self, tx: Tx, claim: Claim, now: int, canceled: Canceled) -> bool:
+        told = {"condition": Condition.CANCELED_BY_USER, "reason": claim.cancel_reason}
+        event = self._event(claim, 0, now, CANCELED, job=canceled.job, facts=dict(canceled.facts), **told)
+        values = {"state": ClaimState.ENDED, "ended_us": now, "blocked": False, "lease_until_us": 0}
+        return self._write(tx, claim, [event], **values, **told) is not None
 
     def _complete(self, tx: Tx, claim: Claim, now: int, done: Done) -> bool:
         events = self._resumed(claim, now)
@@ -112,7 +153,7 @@ class Ledger:
         since = claim.blocked_since_us or now
         budget = budget_us(claim)
         end = give_up_at(since, budget)
-        if now >= end:
+        if now >= end and not claim.cancel:
             reason = f"gave up after {spoken(budget)}: {waiting.reason}"
             return self._fail(tx, claim, now, Failure(waiting.condition, reason))
         same = claim.blocked and (claim.waits_for, claim.reason) == (waiting.condition, waiting.reason)
@@ -171,6 +212,12 @@ class Ledger:
             if after.state == ClaimState.ACCEPTED:
                 after_commit(tx, self.on_accepted)
         return after
+
+
+def _as_wished(tx: Tx, claim: Claim) -> Claim:
+    """The claim with the wish that it be ended, which may have come after it was read."""
+    reason = storage.asked_to_end(tx, [claim.key]).get(claim.key)
+    return claim if reason is None else replace(claim, cancel=True, cancel_reason=reason)
 
 
 def budget_us(claim: Claim) -> int:

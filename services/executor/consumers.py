@@ -1,4 +1,4 @@
-"""Kafka in: dispatches, by task type."""
+"""Kafka in: dispatches, by task type, and cancels."""
 
 from collections.abc import Sequence
 
@@ -20,3 +20,11 @@ class Consumers:
             if not (dispatch.process_id and dispatch.task_id and dispatch.attempt and delivery.envelope.tenant):
                 raise ValueError(f"not a dispatch of a task: {delivery.envelope.WhichOneof('payload')}")
         self._handlers.accept([delivery.envelope for delivery in deliveries])
+
+    def canceled(self, deliveries: Sequence[Delivery]) -> None:
+        """Record a batch of cancels durably. ValueError for a message that is none: it gets parked."""
+        for delivery in deliveries:
+            canceled = delivery.envelope.task_canceled
+            if not (canceled.process_id and canceled.task_id and canceled.attempt and delivery.envelope.tenant):
+                raise ValueError(f"not the cancel of a task: {delivery.envelope.WhichOneof('payload')}")
+        self._handlers.cancel([delivery.envelope for delivery in deliveries])

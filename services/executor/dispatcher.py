@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from services.chassis import clock, log
@@ -15,6 +15,7 @@ from services.executor import storage
 from services.executor.backoff import SECOND
 from services.executor.claims import Ledger
 from services.executor.domain.claims import Claim, Key
+from services.executor.interrupts import Interrupt
 
 FALLBACK_SECONDS = 1.0
 """How long what another executor accepts may go unnoticed."""
@@ -25,7 +26,7 @@ _SLEPT = 0.7
 own workers still do for the work of a dead one."""
 _log = log.get(__name__)
 
-Work = Callable[[Claim, threading.Event], None]
+Work = Callable[[Claim, threading.Event, Interrupt], None]
 
 
 class Dispatcher:
@@ -49,6 +50,7 @@ class Dispatcher:
         self._pools = {type_: ThreadPoolExecutor(pool_size, f"task-{type_}") for type_ in types}
         self._lock = threading.Lock()
         self._held: dict[Key, Claim] = {}
+        self._interrupts: dict[Key, Interrupt] = {}
         self._renewed_us = clock.now_us()
         self._wake = threading.Event()
         self._cut = threading.Event()
@@ -56,6 +58,13 @@ class Dispatcher:
     def wake(self) -> None:
         """Say that there may be something to claim. From any thread."""
         self._wake.set()
+
+    def interrupt(self, keys: Collection[Key]) -> None:
+        """Tell those who work on these claims, if they do so here, that they are to be ended. From any thread."""
+        with self._lock:
+            told = [self._interrupts[key] for key in keys if key in self._interrupts]
+        for each in told:
+            each.tell()
 
     def run(self, stop: threading.Event, *, drain_seconds: float = 7.0) -> None:
         """Claim until told to stop; then let work under way end for a while, and give back what is left of it."""
@@ -101,7 +110,9 @@ class Dispatcher:
         return len(taken), FALLBACK_SECONDS if waiting <= 0 else min(FALLBACK_SECONDS, waiting)
 
     def renew(self, stop: threading.Event) -> None:
-        """Thread body: keeps the leases of what is held, and clears out what ended long ago."""
+        """Thread body: keeps the leases of what is held, sees what of it is to be ended, and clears out what ended long
+        ago.
+        """
         purged = time.monotonic()
         while not stop.wait(self._lease * 0.3):
             try:
@@ -121,10 +132,13 @@ class Dispatcher:
     def _renew(self) -> None:
         self._renewed_us = clock.now_us()
         with self._lock:
-            held = [(key, claim.epoch) for key, claim in self._held.items()]
+            # In the order in which everybody locks claims.
+            held = sorted((key, claim.epoch) for key, claim in self._held.items())
         if held:
             with self._db.write() as tx:
                 storage.renew(tx, held, now_us(tx) + int(self._lease * SECOND))
+                canceled = storage.asked_to_end(tx, [key for key, _ in held])
+            self.interrupt(canceled)
 
     def _take_over_from_predecessor(self) -> None:
         """On SQLite the lock on the file proves that whoever held claims is gone: no lease need be waited for."""
@@ -136,19 +150,20 @@ class Dispatcher:
             _log.warning("taking over from a predecessor that ended uncleanly", claims=count)
 
     def _start(self, claim: Claim) -> None:
+        interrupt = Interrupt()
         with self._lock:
-            self._held[claim.key] = claim
-        self._pools[claim.type].submit(self._turn, claim)
+            self._held[claim.key], self._interrupts[claim.key] = claim, interrupt
+        self._pools[claim.type].submit(self._turn, claim, interrupt)
 
-    def _turn(self, claim: Claim) -> None:
+    def _turn(self, claim: Claim, interrupt: Interrupt) -> None:
         try:
-            self._work(claim, self._cut)
+            self._work(claim, self._cut, interrupt)
         except Exception:
             _log.exception("worker crashed", claim=claim.key.ref)
         finally:
             with self._lock:
                 if self._held.get(claim.key) is claim:
-                    del self._held[claim.key]
+                    del self._held[claim.key], self._interrupts[claim.key]
             self.wake()
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:

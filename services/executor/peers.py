@@ -1,4 +1,4 @@
-"""gRPC out: files are kept by the experiment service, private keys by profile."""
+"""gRPC out: files are kept by the experiment service, private keys by profile, compute resources by registry."""
 
 import threading
 from collections.abc import Iterator
@@ -7,8 +7,10 @@ import grpc
 
 from services.chassis.rpc.client import call_metadata, translate
 from services.executor.channels.api import Site
+from vahana.event.v1 import task_pb2
 from vahana.experiment.v1 import data_pb2, process_pb2, process_pb2_grpc
 from vahana.profile.v1 import credential_pb2, credential_pb2_grpc
+from vahana.registry.v1 import compute_resource_pb2, compute_resource_pb2_grpc
 
 _STREAM_SECONDS = 24 * 3600.0
 """A file may be long in coming; a silent peer is noticed by keepalive."""
@@ -58,6 +60,32 @@ class _Parts:
             self.error = error
             raise
         yield process_pb2.WriteFileRequest(trailer=self._trailer)
+
+
+class ComputeResources:
+    """The compute resources that are registered."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        """`channel` leads to the registry service."""
+        self._stub = compute_resource_pb2_grpc.ComputeResourceServiceStub(channel)
+
+    def find(self, tenant: str, name: str) -> tuple[task_pb2.Target, list[str]]:
+        """Return where a compute resource is, and the names of its queues. errors.NotFound and errors.Unavailable."""
+        request = compute_resource_pb2.GetComputeResourceRequest(name=name)
+        with translate("registry"):
+            answer = self._stub.GetComputeResource(request, metadata=tuple(call_metadata(tenant)))
+        found = answer.compute_resource
+        target = task_pb2.Target(
+            compute_resource=found.name,
+            address=found.address,
+            port=found.port,
+            login=found.login,
+            host_keys=found.host_keys,
+            credential_id=found.credential_id,
+            scratch=found.scratch,
+            job_manager=found.job_manager,
+        )
+        return target, [queue.name for queue in found.batch_queues]
 
 
 class Credentials:

@@ -12,12 +12,15 @@ from services.chassis.db import Database
 from services.chassis.errors import Refusal, Unavailable
 from services.executor import storage, wire
 from services.executor.batch.api import JobManager
-from services.executor.channels.api import Channels
+from services.executor.channels.api import Channel, Channels
 from services.executor.channels.contact import ContactChannel
+from services.executor.channels.interruptible import InterruptibleChannel
 from services.executor.claims import Ledger
+from services.executor.domain.cancels import LEAVES_JOBS
 from services.executor.domain.claims import Claim
-from services.executor.domain.outcomes import Outcome
+from services.executor.domain.outcomes import Canceled, Outcome
 from services.executor.domain.troubles import CONTACT, Condition, Failure, Trouble, Waiting
+from services.executor.interrupts import Interrupt, Interrupted
 from services.executor.tasks import TASKS, Task
 from services.executor.tasks.context import FileStore, TaskContext
 from vahana.event.v1 import event_pb2, task_pb2
@@ -52,9 +55,13 @@ class Runner:
         self._db, self._ledger, self._world, self._tasks = db, ledger, world, tasks
         self._linger_ms = int(linger_seconds * 1000)
 
-    def run(self, claim: Claim, stop: threading.Event) -> None:
-        """Work on a claim until there is a verdict, and write that; where the database is away, wait for it."""
-        turn = _Turn(self._db, self._ledger, claim)
+    def run(self, claim: Claim, stop: threading.Event, interrupt: Interrupt) -> None:
+        """Work on a claim until there is a verdict, and write that; where the database is away, wait for it.
+
+        `interrupt` is told when the attempt is to be ended. What leaves jobs on the host is short, and not cut off: its
+        verdict is written, and the claim then handed to who looks for its jobs.
+        """
+        turn = _Turn(self._db, self._ledger, claim, interrupt)
         verdict = self._verdict(turn)
         while not self._settled(turn, verdict) and not stop.wait(_DATABASE_WAIT_SECONDS):
             continue
@@ -62,7 +69,10 @@ class Runner:
     def _verdict(self, turn: _Turn) -> Outcome | Trouble:
         claim = turn.claim
         try:
+            turn.interrupt.check()
             return self._tasks[claim.type](self._context(turn))
+        except Interrupted:
+            return Canceled()
         except Trouble as trouble:
             return trouble
         except Unavailable as error:
@@ -77,7 +87,10 @@ class Runner:
     def _context(self, turn: _Turn) -> TaskContext:
         claim = turn.claim
         dispatch = event_pb2.TaskDispatched.FromString(claim.dispatch)
-        channel = self._world.channels.channel(wire.site_of(claim.tenant, dispatch.target), claim.process_id)
+        site = wire.site_of(claim.tenant, dispatch.target)
+        channel: Channel = self._world.channels.channel(site, claim.process_id)
+        if claim.type not in LEAVES_JOBS:
+            channel = InterruptibleChannel(channel, turn.interrupt)
         return TaskContext(
             tenant=claim.tenant,
             dispatch=dispatch,
@@ -121,8 +134,8 @@ def unavailable(error: Unavailable) -> Waiting:
 class _Turn:
     """The claim as the worker last wrote it."""
 
-    def __init__(self, db: Database, ledger: Ledger, claim: Claim) -> None:
-        self._db, self._ledger, self.claim = db, ledger, claim
+    def __init__(self, db: Database, ledger: Ledger, claim: Claim, interrupt: Interrupt) -> None:
+        self._db, self._ledger, self.claim, self.interrupt = db, ledger, claim, interrupt
 
     def others_live(self) -> bool:
         with self._db.read() as tx:

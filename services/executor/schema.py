@@ -39,6 +39,8 @@ claim = sa.Table(
     sa.Column("deadline_us", sa.BigInteger, nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("ended_us", sa.BigInteger, nullable=False),
+    sa.Column("cancel", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("cancel_reason", sa.Text, nullable=False, server_default=sa.text("''")),
 )
 sa.Index("ix_claim_state_next_try_us", claim.c.state, claim.c.next_try_us)
 sa.Index("ix_claim_state_lease_until_us", claim.c.state, claim.c.lease_until_us)

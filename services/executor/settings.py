@@ -21,5 +21,7 @@ class ExecutorSettings(Settings):
     """SSH sessions at once on one connection; servers allow 10 by default."""
     executor_connect_seconds: float = Field(default=10.0, gt=0)
     """How long a host may take to answer a connection."""
+    executor_cancel_grace_seconds: float = Field(default=10.0, gt=0)
+    """How long a job that was told to end, by a cancel or at the end of its wall time, is given before it is killed."""
     executor_longest_backoff_seconds: float = Field(default=30.0, gt=0)
     """Longest wait between two tries of a blocked attempt."""

@@ -18,11 +18,27 @@ def insert(tx: Tx, claims: Sequence[Claim]) -> int:
     return insert_ignore(tx, table, [_values(each) for each in claims])
 
 
-def states(tx: Tx, keys: Sequence[Key]) -> dict[Key, ClaimState]:
-    """Return the states of those claims that exist."""
-    wanted = sa.tuple_(table.c.process_id, table.c.task_id, table.c.attempt).in_([tuple(key) for key in keys])
-    rows = tx.execute(sa.select(table.c.process_id, table.c.task_id, table.c.attempt, table.c.state).where(wanted))
-    return {Key(*row[:3]): ClaimState(row[3]) for row in rows}
+def lock(tx: Tx, keys: Sequence[Key]) -> dict[Key, Claim]:
+    """Return those claims that exist, locked until the end of the transaction, always in one order."""
+    order = (table.c.process_id, table.c.task_id, table.c.attempt)
+    wanted = sa.tuple_(*order).in_([tuple(key) for key in keys])
+    query = sa.select(*_COLUMNS).where(wanted).order_by(*order).with_for_update()
+    return {claim.key: claim for claim in _claims(tx, query)}
+
+
+def ask_to_end(tx: Tx, key: Key, reason: str) -> None:
+    """Record the wish that a claim be ended. It changes no version: whoever holds the claim goes on holding it."""
+    tx.execute(sa.update(table).where(*_is(key)).values(cancel=True, cancel_reason=reason))
+
+
+def asked_to_end(tx: Tx, keys: Collection[Key]) -> dict[Key, str]:
+    """Return those of these claims that are to be ended, and why."""
+    if not keys:
+        return {}
+    order = (table.c.process_id, table.c.task_id, table.c.attempt)
+    wanted = (sa.tuple_(*order).in_([tuple(key) for key in keys]), table.c.cancel)
+    rows = tx.execute(sa.select(*order, table.c.cancel_reason).where(*wanted))
+    return {Key(*row[:3]): row[3] for row in rows}
 
 
 def claimable(

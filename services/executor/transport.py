@@ -2,22 +2,46 @@
 
 import grpc
 
-from services.chassis.rpc.auth import caller
+from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role, require_service
 from services.executor.handlers import Handlers
+from services.executor.resources import EXPERIMENT, Resources
 from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
 
 SERVICE = "vahana.executor.v1.ExecutorService"
+SCRIPT_SERVICE = "vahana.executor.v1.ScriptService"
 
 
 class ExecutorTransport(executor_pb2_grpc.ExecutorServiceServicer):
     """Serves vahana.executor.v1.ExecutorService."""
 
-    def __init__(self, handlers: Handlers) -> None:
+    def __init__(self, handlers: Handlers, resources: Resources) -> None:
         """Take the use cases."""
-        self._handlers = handlers
+        self._handlers, self._resources = handlers, resources
 
     def ListClaims(
         self, request: executor_pb2.ListClaimsRequest, context: grpc.ServicerContext
     ) -> executor_pb2.ListClaimsResponse:
         """See the service."""
+        require_role(ADMIN, OPERATOR)
         return self._handlers.list_claims(caller().tenant, request)
+
+    def CheckComputeResource(
+        self, request: executor_pb2.CheckComputeResourceRequest, context: grpc.ServicerContext
+    ) -> executor_pb2.CheckComputeResourceResponse:
+        """See the service."""
+        return self._resources.check(caller(), request)
+
+
+class ScriptTransport(executor_pb2_grpc.ScriptServiceServicer):
+    """Serves vahana.executor.v1.ScriptService, to the experiment service alone."""
+
+    def __init__(self, resources: Resources) -> None:
+        """Take the use cases."""
+        self._resources = resources
+
+    def RenderJobScript(
+        self, request: executor_pb2.RenderJobScriptRequest, context: grpc.ServicerContext
+    ) -> executor_pb2.RenderJobScriptResponse:
+        """See the service."""
+        require_service(EXPERIMENT)
+        return self._resources.render(request)

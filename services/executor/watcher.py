@@ -145,7 +145,8 @@ class Watcher:
         if not verdicts:
             return
         with self._db.write() as tx:
-            for claim, verdict in verdicts:
+            # In the order in which everybody locks claims.
+            for claim, verdict in sorted(verdicts, key=lambda pair: pair[0].key):
                 if verdict is None:
                     self._ledger.going_on(tx, claim)
                 else:

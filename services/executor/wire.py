@@ -1,11 +1,13 @@
 """Between claims and messages."""
 
 import hashlib
+from dataclasses import replace
 
 from services.chassis import clock
 from services.executor.channels.api import Site
 from services.executor.domain import places
-from services.executor.domain.claims import Claim, ClaimState
+from services.executor.domain.cancels import LEAVES_JOBS
+from services.executor.domain.claims import Claim, ClaimState, Key
 from services.executor.domain.jobs import Job, JobState
 from services.executor.domain.outcomes import StoredFile
 from services.executor.domain.troubles import Condition
@@ -13,22 +15,21 @@ from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 from vahana.executor.v1 import executor_pb2
 
 SOURCE = "executor"
-_WITH_JOB_OF_THEIR_OWN = frozenset(
-    {
-        state_pb2.TASK_TYPE_PRE_JOB_COMMAND,
-        state_pb2.TASK_TYPE_JOB_SUBMISSION,
-        state_pb2.TASK_TYPE_POST_JOB_COMMAND,
-    }
-)
 TELLS_JOB = frozenset({state_pb2.TASK_TYPE_JOB_SUBMISSION, state_pb2.TASK_TYPE_MONITORING})
 """Task types whose events carry a job; the commands around it run as jobs too, but that is nobody else's business."""
 
 
-def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int) -> Claim:
+NEVER = 2**62
+"""A time that does not come."""
+
+
+def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int, cancel_reason: str = "") -> Claim:
     """Return the claim for a dispatch. Monitoring is watched from the beginning, which its first event tells; all else
-    waits for a worker.
+    waits for a worker. So is, where it is to be ended (`cancel_reason`), what may run on the host already.
     """
-    watched = dispatch.type == state_pb2.TASK_TYPE_MONITORING
+    cancel_reason = cancel_reason or dispatch.cancel_reason
+    monitoring = dispatch.type == state_pb2.TASK_TYPE_MONITORING
+    watched = monitoring or (bool(cancel_reason) and dispatch.type in LEAVES_JOBS)
     site = site_of(tenant, dispatch.target)
     return Claim(
         tenant=tenant,
@@ -58,6 +59,34 @@ def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int) -> C
         deadline_us=0,
         created_us=now_us,
         ended_us=0,
+        cancel=bool(cancel_reason),
+        cancel_reason=cancel_reason,
+    )
+
+
+def wish(canceled: event_pb2.TaskCanceled) -> str:
+    """Return why an attempt is to be ended; never empty."""
+    return canceled.reason.replace("\0", "\N{REPLACEMENT CHARACTER}") or "canceled"
+
+
+def key_of(message: event_pb2.TaskDispatched | event_pb2.TaskCanceled) -> Key:
+    """Return what the attempt a message is about is known by."""
+    return Key(message.process_id, message.task_id, message.attempt)
+
+
+def undispatched(tenant: str, canceled: event_pb2.TaskCanceled, now_us: int, state: ClaimState) -> Claim:
+    """Return the claim of an attempt that is canceled before its dispatch came: ENDED, or ACCEPTED until it comes."""
+    ended = state is ClaimState.ENDED
+    dispatch = event_pb2.TaskDispatched(
+        experiment_id=canceled.experiment_id,
+        process_id=canceled.process_id,
+        task_id=canceled.task_id,
+        attempt=canceled.attempt,
+        type=canceled.type,
+    )
+    claim = new_claim(tenant, dispatch, now_us, wish(canceled))
+    return replace(
+        claim, dispatch=b"", state=state, seq=int(ended), next_try_us=NEVER, job=b"", ended_us=now_us if ended else 0
     )
 
 
@@ -65,7 +94,7 @@ def _first_job(dispatch: event_pb2.TaskDispatched) -> bytes:
     """The job as it is known before any host is contacted: its name is stored first."""
     if dispatch.type == state_pb2.TASK_TYPE_MONITORING:
         return dispatch.jobs[dispatch.spec.monitoring.job_task_id].SerializeToString()
-    if dispatch.type not in _WITH_JOB_OF_THEIR_OWN:
+    if dispatch.type not in LEAVES_JOBS:
         return b""
     name = places.job_name(dispatch.process_id, dispatch.task_id, dispatch.attempt)
     directory = places.job_directory(dispatch.task_id, dispatch.attempt)

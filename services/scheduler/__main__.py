@@ -9,7 +9,6 @@ from services.chassis.bus.topics import SCHEDULER
 from services.chassis.inbox import Inbox
 from services.chassis.leases import Leases
 from services.chassis.outbox import Outbox
-from services.chassis.rpc.client import channel
 from services.chassis.run import Chassis, main
 from services.scheduler.consumers import TOPICS, Consumers
 from services.scheduler.handlers import Handlers
@@ -27,7 +26,7 @@ def wire() -> Chassis:
     """Puts the service together."""
     settings = SchedulerSettings()
     chassis = Chassis.start(settings, metadata, "services.scheduler")
-    experiment = channel(settings.experiment_address, settings.token_file, service="experiment")
+    experiment = chassis.peer("experiment")
     outbox = Outbox(metadata)
     handlers = Handlers(
         db=chassis.db,
@@ -45,7 +44,6 @@ def wire() -> Chassis:
     chassis.background("sweeper", Timer("sweeper", handlers.send_unanswered_again).run)
     chassis.background("inbox", Timer("inbox", handlers.forget_old_messages).run)
     chassis.rpc.add(scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server, SchedulerService(handlers), SERVICE)
-    chassis.closing(experiment.close)
     return chassis
 
 

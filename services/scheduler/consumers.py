@@ -1,4 +1,4 @@
-"""Kafka in: launches of the experiment service, and what executors say of their attempts."""
+"""Kafka in: launches and intents of the experiment service, and what executors say of their attempts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.chassis import log
 from services.chassis.bus.topics import PROCESS, STATUS
 from services.chassis.consume import Delivery
 from services.scheduler import wire
-from services.scheduler.domain.model import Launch, Report
+from services.scheduler.domain.model import Intended, Launch, Report
 from services.scheduler.handlers import Handlers
 
 TOPICS = (PROCESS, STATUS)
@@ -25,16 +25,19 @@ class Consumers:
     def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Takes a batch of the topics PROCESS and STATUS. What it cannot understand raises ValueError."""
         launches: list[Launch] = []
+        intents: list[Intended] = []
         reports: list[Report] = []
         for delivery in deliveries:
             envelope = delivery.envelope
             match envelope.WhichOneof("payload"):
                 case "process_launched":
                     launches.append(wire.read_launch(envelope))
+                case "process_intended":
+                    intents.append(wire.read_intent(envelope))
                 case "status_changed" if envelope.source == wire.EXECUTOR:
                     reports.append(wire.read_report(envelope))
                 case "status_changed" if envelope.source == wire.SOURCE:
                     pass
                 case other:
                     raise ValueError(f"a message of {envelope.source!r} with {other or 'nothing'} does not belong here")
-        self._handlers.take(launches, reports)
+        self._handlers.take(launches, reports, intents)

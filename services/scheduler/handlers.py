@@ -1,4 +1,4 @@
-"""What the scheduler does: take up launches, apply reports, keep time, answer operators.
+"""What the scheduler does: take up launches, follow intents, apply reports, keep time, answer operators.
 
 Everything that moves a process is one transaction that locks its run first, and may be done again without harm.
 """
@@ -16,8 +16,9 @@ from services.chassis.errors import FieldViolation, InvalidFields, NotFound
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.paging import decode_token, encode_token, page_limit
-from services.scheduler import storage
-from services.scheduler.domain.model import Launch, Report, Run, Task
+from services.scheduler import early, storage
+from services.scheduler.domain.intents import follow, supersedes
+from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
 from services.scheduler.runs import Batch, Rules
@@ -55,18 +56,20 @@ class Handlers:
     rules: Rules
     attempts_planned: list[Callable[[], None]] = field(default_factory=list)
 
-    def take(self, launches: Sequence[Launch], reports: Sequence[Report]) -> None:
-        """Takes up launched processes and applies reports: all of them in one transaction, or none."""
+    def take(self, launches: Sequence[Launch], reports: Sequence[Report], intents: Sequence[Intended] = ()) -> None:
+        """Takes up launched processes, follows intents and applies reports: all in one transaction, or nothing."""
         planned = self._planned(launches)
-        if not planned and not reports:
+        if not planned and not intents and not reports:
             return
         with self.db.write() as tx:
             batch = Batch(tx, self.db.now_us(tx), self.rules)
             fresh = self.inbox.admit(tx, [launch.message_id for launch, _ in planned])
-            batch.lock({report.process_id for report in reports} | {launch.process_id for launch, _ in planned})
-            for launch, plan in planned:
-                if launch.message_id in fresh and launch.process_id not in batch.runs:
-                    self._launch(batch, launch, plan)
+            launched = {launch.process_id for launch, _ in planned}
+            batch.lock({report.process_id for report in reports} | {each.process_id for each in intents} | launched)
+            new = [each for each in planned if each[0].message_id in fresh and each[0].process_id not in batch.runs]
+            self._take_up(batch, new, intents)
+            for intended in intents:
+                batch.follow(intended)
             batch.load((report.process_id, report.task_id) for report in reports)
             batch.load_job_owners()
             for report in reports:
@@ -85,7 +88,7 @@ class Handlers:
             batch = Batch(tx, self.db.now_us(tx), self.rules)
             due = self._due(batch, _NEXT_ATTEMPT)
             for task in due:
-                batch.open_attempt(task)
+                batch.take_turn(task)
             batch.finish(self.outbox)
         return 0.0 if due else IDLE
 
@@ -138,14 +141,13 @@ class Handlers:
         return planned
 
     @staticmethod
-    def _launch(batch: Batch, launch: Launch, plan: Plan) -> None:
-        run = new_run(launch, plan, batch.now)
-        try:
-            nodes = plan_nodes(plan)
-        except PlanUnwalkableError as error:
-            batch.refuse(run, f"the plan cannot be carried out: {error}")
-        else:
-            batch.launch(run, new_tasks(run, plan, nodes), nodes)
+    def _take_up(batch: Batch, planned: Sequence[tuple[Launch, Plan]], intents: Sequence[Intended]) -> None:
+        """Starts new processes as they are wanted by now, whether that came before this batch or with it."""
+        launched = {launch.process_id for launch, _ in planned}
+        early.keep(batch.tx, [each for each in intents if each.process_id not in batch.runs])
+        wanted = {each.process_id: each for each in early.take(batch.tx, launched)} if launched else {}
+        for launch, plan in planned:
+            _launch(batch, launch, plan, wanted.get(launch.process_id))
 
     def _until_due(self, due: Column[Any]) -> float:
         with self.db.read() as tx:
@@ -163,10 +165,22 @@ class Handlers:
         return [task for task, time in times if time is not None and time <= batch.now]
 
 
+def _launch(batch: Batch, launch: Launch, plan: Plan, wanted: Intended | None) -> None:
+    run = new_run(launch, plan, batch.now)
+    if wanted is not None and supersedes(run, wanted):
+        follow(run, wanted)
+    try:
+        nodes = plan_nodes(plan)
+    except PlanUnwalkableError as error:
+        batch.refuse(run, f"the plan cannot be carried out: {error}")
+    else:
+        batch.launch(run, new_tasks(run, plan, nodes), nodes)
+
+
 def _place(page_token: str) -> tuple[int, str] | None:
     match decode_token(page_token):
         case ():
             return None
-        case (created, process_id) if created.isdecimal():
+        case (created, process_id) if created.isdecimal() and len(created) < 19:
             return int(created), process_id
     raise InvalidFields([FieldViolation("page_token", "is not a token of this list; send next_page_token as it came")])

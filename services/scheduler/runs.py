@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from services.chassis import log
 from services.chassis.outbox import Outbox, OutboxRow
 from services.scheduler import storage, walker, wire
-from services.scheduler.domain import progress
-from services.scheduler.domain.model import Report, Run, Task, TaskKey
-from services.scheduler.domain.states import Phase, TaskState, TaskType
+from services.scheduler.domain import intents, progress
+from services.scheduler.domain.intents import Effect, doomed
+from services.scheduler.domain.model import Intended, Report, Run, Task, TaskKey
+from services.scheduler.domain.states import Intent, Phase, TaskState, TaskType
 from services.scheduler.retry import Again, after_failure
 
 _log = log.get("runs")
@@ -37,9 +38,11 @@ class Batch:
         self.tasks: dict[TaskKey, Task] = {}
         self._new: dict[str, Run] = {}
         self._phases: dict[str, Phase] = {}
+        self._moved: set[str] = set()
         self._changed: dict[TaskKey, Task] = {}
         self._ends: list[Task] = []
         self._dispatched: list[Task] = []
+        self._canceled: list[Task] = []
         self._rows: defaultdict[str, list[OutboxRow]] = defaultdict(list)
 
     def lock(self, process_ids: Collection[str]) -> None:
@@ -63,12 +66,28 @@ class Batch:
         run.open_tasks = len(tasks)
         self.tasks.update((task.key, task) for task in tasks)
         self._changed.update((task.key, task) for task in tasks)
-        self._take_step(run, walker.start(nodes))
+        self._take_step(run, walker.start(nodes, [task.task_id for task in tasks if doomed(run, task)]))
 
     def refuse(self, run: Run, reason: str) -> None:
         """Takes up a new process that cannot be walked, and fails it at once."""
         self._enter(run)
         run.failure = reason
+
+    def follow(self, intended: Intended) -> None:
+        """Does what is wanted of a run from now on; what is stale, repeated or of another tenant changes nothing."""
+        run = self.runs.get(intended.process_id)
+        if run is None or not intents.supersedes(run, intended):
+            return
+        intents.follow(run, intended)
+        self._moved.add(run.process_id)
+        if run.intent is Intent.RUN:
+            for task in self._at_hand(storage.held_tasks(self.tx, run.process_id)):
+                self._dispatch(run, task)
+        elif run.intent is Intent.CANCEL:
+            found = self._at_hand(storage.open_tasks(self.tx, run.process_id))
+            self.load_job_owners()
+            for task in found:
+                self._cancel(run, task)
 
     def apply(self, report: Report) -> None:
         """Applies what an executor reports; whatever is stale, repeated or of another tenant changes nothing."""
@@ -81,28 +100,29 @@ class Batch:
         self._keep_job(task, report)
         was_troubled = task.trouble is not None
         if report.state is not TaskState.FAILED or not self._plan_next(run, task, report):
-            progress.hear(task, report, self.now, self._rules.resend_after_us)
+            progress.hear(task, report, self.now, self._rules.resend_after_us, canceling=doomed(run, task))
         run.troubled_tasks += (task.trouble is not None) - was_troubled
         self._changed[task.key] = task
         if task.ended:
             self._end(run, task)
 
-    def open_attempt(self, task: Task) -> None:
-        """Opens the attempt that a task waits for."""
+    def take_turn(self, task: Task) -> None:
+        """Opens the attempt whose time has come, unless the process is paused."""
         run = self.runs[task.process_id]
-        run.troubled_tasks -= task.trouble is not None
-        self._dispatch(run, task)
+        if run.intent is Intent.PAUSE:
+            self._hold(run, task)
+        else:
+            self._dispatch(run, task)
 
     def send_again(self, task: Task, outbox: Outbox) -> None:
-        """Repeats the dispatch of a task's present attempt, under the same id."""
+        """Repeats what executors are asked for a task's present attempt, under the same ids."""
         progress.put_off_resend(task, self.now, self._rules.resend_after_us)
         self._changed[task.key] = task
-        ref = wire.dispatch_ref(task)
-        if storage.is_kept(self.tx, ref):
-            # Changes nothing where the first copy has not left yet.
-            outbox.resend(self.tx, ref)
-        else:
-            self._dispatched.append(task)
+        canceling = doomed(self.runs[task.process_id], task)
+        if canceling:
+            self._repeat(outbox, wire.cancel_ref(task), self._canceled, task)
+        if not canceling or task.state is TaskState.SCHEDULED:
+            self._repeat(outbox, wire.dispatch_ref(task), self._dispatched, task)
 
     def finish(self, outbox: Outbox) -> None:
         """Walks on from all that ended, and writes records and messages, statuses before the orders they go with."""
@@ -114,11 +134,23 @@ class Batch:
         storage.insert_runs(self.tx, self._new.values(), new)
         old = [task for task in self._changed.values() if task.process_id not in self._new]
         storage.update_tasks(self.tx, old)
-        moved = [self.runs[process_id] for process_id in dict.fromkeys(task.process_id for task in old)]
+        self._moved.update(task.process_id for task in old)
+        moved = [self.runs[process_id] for process_id in sorted(self._moved)]
         for run in moved:
             self._conclude(run)
         storage.update_runs(self.tx, moved)
         outbox.add_many(self.tx, [row for rows in self._rows.values() for row in rows] + self._orders())
+
+    def _at_hand(self, found: Iterable[Task]) -> list[Task]:
+        """Takes up tasks just read; those taken up already stay as they are."""
+        return [self.tasks.setdefault(task.key, task) for task in found]
+
+    def _repeat(self, outbox: Outbox, ref: str, again: list[Task], task: Task) -> None:
+        if storage.is_kept(self.tx, ref):
+            # Changes nothing where the first copy has not left yet.
+            outbox.resend(self.tx, ref)
+        else:
+            again.append(task)
 
     def _enter(self, run: Run) -> None:
         self.runs[run.process_id] = self._new[run.process_id] = run
@@ -128,6 +160,8 @@ class Batch:
     def _plan_next(self, run: Run, task: Task, report: Report) -> bool:
         """Plans the attempt after a failed one; False where it was the last."""
         policy = wire.policy_of(task)
+        if doomed(run, task):
+            policy = replace(policy, max_attempts=task.attempt)
         decision = after_failure(
             policy,
             task.attempt,
@@ -139,7 +173,7 @@ class Batch:
             progress.plan_attempt(task, report, decision.attempt, self.now + decision.delay_us, policy.max_attempts)
             self.attempts_planned = True
             return True
-        if report.retryable and task.attempt < policy.max_attempts:
+        if report.retryable and task.attempt < wire.policy_of(task).max_attempts:
             self._overrule(run, task, report)
         return False
 
@@ -165,17 +199,20 @@ class Batch:
         while self._ends:
             ends, self._ends = self._ends, []
             self.load((task.process_id, name) for task in ends for name in task.dependents)
+            self.load_job_owners()
             by_process: defaultdict[str, list[Task]] = defaultdict(list)
             for task in ends:
                 by_process[task.process_id].append(task)
             for process_id, group in by_process.items():
+                run = self.runs[process_id]
                 waiting = [self.tasks[process_id, name] for task in group for name in task.dependents]
                 step = walker.advance(
                     [(task.state, task.dependents) for task in group],
                     {task.task_id: task.rule for task in waiting},
                     {task.task_id: walker.Tally(task.pending, task.failed, task.skipped) for task in waiting},
+                    {task.task_id for task in waiting if doomed(run, task)},
                 )
-                self._take_step(self.runs[process_id], step)
+                self._take_step(run, step)
 
     def _take_step(self, run: Run, step: walker.Step) -> None:
         for name, tally in step.tallies.items():
@@ -183,14 +220,41 @@ class Batch:
             task.pending, task.failed, task.skipped = tally.pending, tally.failed, tally.skipped
             self._changed[task.key] = task
         for name in step.run:
-            self._dispatch(run, self.tasks[run.process_id, name])
+            task = self.tasks[run.process_id, name]
+            if run.intent is Intent.PAUSE:
+                self._hold(run, task)
+            else:
+                self._dispatch(run, task)
         for name in step.skip:
             task = self.tasks[run.process_id, name]
             progress.skip(task)
             self._tell_task(run, task, task.state, task.reason, task.condition)
             self._end(run, task)
+        for name in step.cancel:
+            self._cancel(run, self.tasks[run.process_id, name])
+
+    def _cancel(self, run: Run, task: Task) -> None:
+        match intents.effect(run, task, self.tasks.get((task.process_id, task.job_task_id))):
+            case Effect.END:
+                run.troubled_tasks -= task.trouble is not None
+                progress.cancel(run, task)
+                self._tell_task(run, task, task.state, task.reason, task.condition)
+                self._changed[task.key] = task
+                self._end(run, task)
+            case Effect.ASK:
+                progress.ask_to_end(task, self.now, self._rules.resend_after_us)
+                self._changed[task.key] = task
+                self._canceled.append(task)
+            case Effect.CLOSE:
+                self._dispatch(run, task)
+
+    def _hold(self, run: Run, task: Task) -> None:
+        run.troubled_tasks -= task.trouble is not None
+        progress.hold(task)
+        self._changed[task.key] = task
 
     def _dispatch(self, run: Run, task: Task) -> None:
+        run.troubled_tasks -= task.trouble is not None
         progress.open_attempt(task, self.now, self._rules.resend_after_us)
         progress.enter_phase(run, task)
         self._tell_task(run, task, task.state, task.reason, task.condition)
@@ -200,7 +264,7 @@ class Batch:
     def _conclude(self, run: Run) -> None:
         """Settles how a run stands now, and tells of it where that is news."""
         run.updated_us = self.now
-        end = walker.process_end(run.open_tasks, bool(run.failure))
+        end = walker.process_end(run.open_tasks, bool(run.failure), canceled=run.intent is Intent.CANCEL)
         trouble = storage.first_trouble(self.tx, run.process_id) if end is None and run.troubled_tasks else None
         changed = progress.take_standing(run, progress.standing_of(run, end, trouble))
         run.ended_us = self.now if run.ended else None
@@ -222,7 +286,7 @@ class Batch:
     def _orders(self) -> list[OutboxRow]:
         loose = {task.process_id for task in self._dispatched if not task.job_task_id} - self._new.keys()
         jobs = storage.jobs(self.tx, loose)
-        return [
+        dispatches = [
             wire.dispatch(
                 self.runs[task.process_id],
                 task,
@@ -231,6 +295,7 @@ class Batch:
             )
             for task in self._dispatched
         ]
+        return dispatches + [wire.cancellation(self.runs[task.process_id], task, self.now) for task in self._canceled]
 
     def _job_of(self, task: Task) -> dict[str, bytes]:
         """A task about one job is told of that one: a process may have thousands."""

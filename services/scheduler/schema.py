@@ -37,7 +37,23 @@ run = sa.Table(
     sa.Column("emitted", sa.BigInteger, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("ended_us", sa.BigInteger, nullable=True),
+    sa.Column("intent", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("intent_seq", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("intent_reason", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.PrimaryKeyConstraint("process_id", name="pk_run"),
+)
+
+# Intents of processes not taken up yet; with its launch a process takes its intent over.
+intent = sa.Table(
+    "intent",
+    metadata,
+    sa.Column("process_id", sa.String(100), nullable=False),
+    sa.Column("tenant", sa.String(63), nullable=False),
+    sa.Column("intent", sa.SmallInteger, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("caller", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("process_id", name="pk_intent"),
 )
 
 task = sa.Table(
@@ -70,6 +86,7 @@ task = sa.Table(
     sa.Column("next_attempt_us", sa.BigInteger, nullable=True),
     sa.Column("resend_us", sa.BigInteger, nullable=True),
     sa.Column("resends", sa.Integer, nullable=False),
+    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.PrimaryKeyConstraint("id", name="pk_task"),
     sa.ForeignKeyConstraint(["process_id"], ["run.process_id"], name="fk_task_run"),
@@ -86,3 +103,4 @@ _partial("ix_task_next_attempt", task.c.next_attempt_us, where=task.c.next_attem
 _partial("ix_task_resend", task.c.resend_us, where=task.c.resend_us.is_not(None))
 _partial("ix_task_trouble", task.c.process_id, task.c.trouble, task.c.position, where=task.c.trouble.is_not(None))
 _partial("ix_task_job", task.c.process_id, where=task.c.job.is_not(None))
+_partial("ix_task_held", task.c.process_id, where=task.c.held)

@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from services.chassis.errors import Unavailable
 from services.scheduler.domain.model import Run, Task, TaskKey, Trouble
-from services.scheduler.domain.states import Phase, ProcessState, TaskState, TaskType, TriggerRule
+from services.scheduler.domain.states import Intent, Phase, ProcessState, TaskState, TaskType, TriggerRule
+from services.scheduler.domain.transitions import ENDED_TASKS
 from services.scheduler.schema import metadata, run, task
 
 Item = TypeVar("Item")
@@ -31,10 +32,11 @@ _TASK_COLUMNS = [task.c[field.name] for field in fields(Task)]
 _RUN_CHANGES = (
     *("state", "phase", "reason", "condition", "next_attempt_us", "failure", "failure_condition"),
     *("open_tasks", "troubled_tasks", "emitted", "updated_us", "ended_us"),
+    *("intent", "intent_seq", "intent_reason"),
 )
 _TASK_CHANGES = (
     *("pending", "failed", "skipped", "state", "attempt", "heard", "emitted", "trouble", "reason", "condition"),
-    *("job", "next_attempt_us", "resend_us", "resends"),
+    *("job", "next_attempt_us", "resend_us", "resends", "held"),
 )
 
 
@@ -72,6 +74,18 @@ def read_tasks(tx: Connection, keys: Collection[TaskKey]) -> list[Task]:
         ids = [f"{process_id}/{task_id}" for process_id, task_id in part]
         found += [_task(row) for row in tx.execute(sa.select(*_TASK_COLUMNS).where(task.c.id.in_(ids)))]
     return found
+
+
+def open_tasks(tx: Connection, process_id: str) -> list[Task]:
+    """The tasks of a process that have not ended, in the order of the plan."""
+    query = sa.select(*_TASK_COLUMNS).where(task.c.process_id == process_id, task.c.state.not_in(ENDED_TASKS))
+    return [_task(row) for row in tx.execute(query.order_by(task.c.position))]
+
+
+def held_tasks(tx: Connection, process_id: str) -> list[Task]:
+    """The tasks of a process that could be dispatched but for its pause, in the order of the plan."""
+    query = sa.select(*_TASK_COLUMNS).where(task.c.process_id == process_id, task.c.held)
+    return [_task(row) for row in tx.execute(query.order_by(task.c.position))]
 
 
 def insert_runs(tx: Connection, runs: Collection[Run], tasks: Collection[Task]) -> None:
@@ -184,7 +198,7 @@ def _values(item: Run | Task, columns: Sequence[sa.Column[Any]]) -> dict[str, An
 
 def _run(row: Iterable[Any]) -> Run:
     found = Run(*row)
-    found.state, found.phase = ProcessState(found.state), Phase(found.phase)
+    found.state, found.phase, found.intent = ProcessState(found.state), Phase(found.phase), Intent(found.intent)
     return found
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import grpc
 
 from services.chassis.clock import to_timestamp
-from services.chassis.errors import NotAllowed
-from services.chassis.rpc.auth import ADMIN, OPERATOR, caller
+from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.scheduler.domain.model import Run, Task
 from services.scheduler.handlers import Handlers
 from vahana.event.v1 import state_pb2
@@ -37,10 +36,8 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
 
 
 def _tenant() -> str:
-    identity = caller()
-    if not identity.roles & {ADMIN, OPERATOR}:
-        raise NotAllowed(f"this needs the role 'admin' or 'operator', which {identity.subject!r} does not have")
-    return identity.tenant
+    require_role(ADMIN, OPERATOR)
+    return caller().tenant
 
 
 def _run(run: Run) -> scheduler_pb2.Run:

@@ -9,7 +9,7 @@ however they did, which is what makes a cleanup safe that waits for the leaves a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -50,28 +50,32 @@ class Verdict(Enum):
     WAIT = "wait"
     RUN = "run"
     SKIP = "skip"
+    CANCEL = "cancel"
 
 
 @dataclass(slots=True)
 class Step:
-    """What one round of ends brings: tallies that moved, tasks to run, tasks to skip.
+    """What one round of ends brings: tallies that moved, tasks to run, to skip and to cancel.
 
-    Skipped tasks have ended too: they are the ends of the next round.
+    Skipped and canceled tasks have ended too: they are the ends of the next round.
     """
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     run: list[str] = field(default_factory=list)
     skip: list[str] = field(default_factory=list)
+    cancel: list[str] = field(default_factory=list)
 
 
 class PlanUnwalkableError(ValueError):
     """The plan is no DAG in order; the message names the task."""
 
 
-def verdict(rule: TriggerRule, tally: Tally) -> Verdict:
-    """What `tally` means for a task of this rule."""
+def verdict(rule: TriggerRule, tally: Tally, *, doomed: bool = False) -> Verdict:
+    """What `tally` means for a task of this rule; `doomed`: a cancel ends it instead of letting it run."""
     if tally.pending > 0:
         return Verdict.WAIT
+    if doomed:
+        return Verdict.CANCEL
     runs = {
         TriggerRule.ALL_SUCCESS: not tally.failed and not tally.skipped,
         TriggerRule.ALL_DONE: True,
@@ -108,24 +112,29 @@ def dependents(plan: Sequence[Node]) -> dict[str, list[str]]:
     return waiting
 
 
-def start(plan: Sequence[Node]) -> Step:
-    """The first round of a checked plan: its roots. All tallies are in the step."""
+def start(plan: Sequence[Node], doomed: Collection[str] = ()) -> Step:
+    """The first round of a checked plan: its roots. All tallies are in the step. `doomed`: see advance."""
     step = Step(tallies={node.task_id: Tally(len(node.depends_on)) for node in plan})
     for node in plan:
-        _decide(step, node.task_id, node.rule, step.tallies[node.task_id])
+        _decide(step, node.task_id, node.rule, step.tallies[node.task_id], doomed)
     return step
 
 
 def advance(
-    ended: Iterable[tuple[TaskState, Sequence[str]]], rules: Mapping[str, TriggerRule], tallies: Mapping[str, Tally]
+    ended: Iterable[tuple[TaskState, Sequence[str]]],
+    rules: Mapping[str, TriggerRule],
+    tallies: Mapping[str, Tally],
+    doomed: Collection[str] = (),
 ) -> Step:
-    """One round. `ended`: how each task ended and who waits for it; `rules` and `tallies` know all who wait."""
+    """One round. `ended`: how each task ended and who waits for it; `rules` and `tallies` know all who wait. `doomed`:
+    tasks of a process that is being canceled which are canceled when their turn comes.
+    """
     step = Step()
     for end, waiting in ended:
         for name in waiting:
             step.tallies[name] = step.tallies.get(name, tallies[name]).after(end)
     for name, tally in step.tallies.items():
-        _decide(step, name, rules[name], tally)
+        _decide(step, name, rules[name], tally, doomed)
     return step
 
 
@@ -139,16 +148,22 @@ def fails_process(required: bool, end: TaskState, rule: TriggerRule) -> bool:
     return end is not TaskState.SKIPPED or rule is not TriggerRule.ONE_FAILED
 
 
-def process_end(open_tasks: int, failed: bool) -> ProcessState | None:
-    """How the process ends; None while a task is open. `failed`: the end of one of its tasks failed it."""
+def process_end(open_tasks: int, failed: bool, *, canceled: bool = False) -> ProcessState | None:
+    """How the process ends; None while a task is open. `failed`: the end of one of its tasks failed it; `canceled`: it
+    is being canceled, which comes too late where every task it needs has completed.
+    """
     if open_tasks > 0:
         return None
-    return ProcessState.FAILED if failed else ProcessState.COMPLETED
+    if not failed:
+        return ProcessState.COMPLETED
+    return ProcessState.CANCELED if canceled else ProcessState.FAILED
 
 
-def _decide(step: Step, name: str, rule: TriggerRule, tally: Tally) -> None:
-    decision = verdict(rule, tally)
-    if decision is Verdict.RUN:
-        step.run.append(name)
-    elif decision is Verdict.SKIP:
-        step.skip.append(name)
+def _decide(step: Step, name: str, rule: TriggerRule, tally: Tally, doomed: Collection[str]) -> None:
+    match verdict(rule, tally, doomed=name in doomed):
+        case Verdict.RUN:
+            step.run.append(name)
+        case Verdict.SKIP:
+            step.skip.append(name)
+        case Verdict.CANCEL:
+            step.cancel.append(name)

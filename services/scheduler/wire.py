@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.chassis.bus.topics import STATUS, TASK_TOPICS
+from services.chassis.bus.topics import CANCEL, STATUS, TASK_TOPICS
 from services.chassis.clock import to_timestamp
 from services.chassis.outbox import OutboxRow
-from services.scheduler.domain.model import Launch, Report, Run, Task
-from services.scheduler.domain.states import JobState, TaskState
+from services.scheduler.domain.intents import doomed
+from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
+from services.scheduler.domain.states import Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
 from services.scheduler.retry import Policy
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
@@ -30,6 +31,19 @@ def read_launch(envelope: event_pb2.Envelope) -> Launch:
     )
 
 
+def read_intent(envelope: event_pb2.Envelope) -> Intended:
+    """What a person wants of a process. ValueError for an intent there is not."""
+    content = envelope.process_intended
+    return Intended(
+        envelope.tenant,
+        content.process_id,
+        Intent(content.intent),
+        content.seq,
+        _storable(content.caller),
+        _storable(content.comment),
+    )
+
+
 def read_report(envelope: event_pb2.Envelope) -> Report:
     """What an executor says of an attempt."""
     content = envelope.status_changed
@@ -40,13 +54,17 @@ def read_report(envelope: event_pb2.Envelope) -> Report:
         attempt=content.attempt,
         seq=content.seq,
         state=TaskState(content.task_state),
-        # Programs print anything; PostgreSQL keeps no NUL in a text.
-        reason=content.reason.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        reason=_storable(content.reason),
         condition=content.condition_code,
         blocked=content.blocked,
         retryable=content.retryable,
         job=content.job.SerializeToString() if content.HasField("job") else None,
     )
+
+
+def _storable(text: str) -> str:
+    """Programs print anything; PostgreSQL keeps no NUL in a text."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def policy_of(task: Task) -> Policy:
@@ -116,10 +134,31 @@ def dispatch(run: Run, task: Task, jobs: Mapping[str, bytes], now: int) -> Outbo
         target=task_pb2.Target.FromString(run.target),
         retry=planned.retry,
         jobs={name: task_pb2.Job.FromString(job) for name, job in jobs.items()},
+        cancel_reason=run.intent_reason if doomed(run, task) else "",
     )
     envelope = _envelope(run, dispatch_ref(task), now)
     envelope.task_dispatched.CopyFrom(content)
     return OutboxRow(TASK_TOPICS[task.type], run.process_id, envelope.SerializeToString(), dispatch_ref(task))
+
+
+def cancellation(run: Run, task: Task, now: int) -> OutboxRow:
+    """The wish that a task's present attempt be ended. Its id is the same however often it is written."""
+    content = event_pb2.TaskCanceled(
+        experiment_id=run.experiment_id,
+        process_id=run.process_id,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        type=state_pb2.TaskType.ValueType(task.type),
+        reason=run.intent_reason,
+    )
+    envelope = _envelope(run, cancel_ref(task), now)
+    envelope.task_canceled.CopyFrom(content)
+    return OutboxRow(CANCEL, run.process_id, envelope.SerializeToString(), cancel_ref(task))
+
+
+def cancel_ref(task: Task) -> str:
+    """Names the wish that a task's present attempt be ended, in the outbox and as its id."""
+    return f"{dispatch_ref(task)}/cancel"
 
 
 def dispatch_ref(task: Task) -> str:

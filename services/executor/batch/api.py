@@ -25,19 +25,29 @@ class JobRequest:
     """Directories of the attempts before this one: no job may start from them any more."""
     linger_ms: int = 0
     """How long to wait for the end of a job that may be short."""
+    wall_time_ms: int = 0
+    """The longest time it may run; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedJob:
-    """A job to be looked at; `stop`: it is over its time and is to be ended first."""
+    """A job to be looked at; `stop`: it is over its time and is to be ended first; `cancel`: it is never to begin or,
+    where it has, to be told to end, without waiting for that.
+    """
 
     base: str
     directory: str
     stop: bool = False
+    cancel: bool = False
+    began: bool = False
+    """Whether it is known to have begun: where nothing is found of it, that proves nothing then."""
 
 
 class JobManager(Protocol):
-    """Runs jobs at a site. Both raise domain.troubles."""
+    """Runs jobs at a site. All raise domain.troubles."""
+
+    def script(self, request: JobRequest) -> str:
+        """Return the script the job manager would be given. No host is contacted."""
 
     def submit(self, channel: Channel, request: JobRequest, suffix: str) -> Sighting:
         """Hand a job over, or find that this was done before, and see it.

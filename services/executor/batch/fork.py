@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from services.executor import scripts
 from services.executor.batch.api import JobRequest, WatchedJob
-from services.executor.batch.script import render
+from services.executor.batch.script import hundredths, render
 from services.executor.channels.api import Channel, Result
 from services.executor.domain.jobs import Seen, Sighting
 from services.executor.domain.troubles import Condition, Failure, Waiting, of_command
@@ -22,9 +22,17 @@ _NOT_SET = "-"
 class ForkJobs:
     """Implements JobManager where there is no batch scheduler."""
 
+    def __init__(self, grace_seconds: float = 10.0) -> None:
+        """`grace_seconds`: from the polite word to a job that is to end to the other one."""
+        self._grace = grace_seconds
+
+    def script(self, request: JobRequest) -> str:
+        """See JobManager."""
+        return render(request, self._grace)
+
     def submit(self, channel: Channel, request: JobRequest, suffix: str) -> Sighting:
         """See JobManager. One command on the host."""
-        script = render(request).encode()
+        script = self.script(request).encode()
         arguments = [
             request.base,
             request.directory,
@@ -48,16 +56,22 @@ class ForkJobs:
         parts = [jobs[start : start + _JOBS_A_LOOK] for start in range(0, len(jobs), _JOBS_A_LOOK)]
         return [sighting for part in parts for sighting in self._look(channel, part)]
 
-    @staticmethod
-    def _look(channel: Channel, jobs: Sequence[WatchedJob]) -> list[Sighting]:
-        lines = [f"{'stop' if job.stop else 'look'} {job.base} {job.directory}\n" for job in jobs]
+    def _look(self, channel: Channel, jobs: Sequence[WatchedJob]) -> list[Sighting]:
+        lines = "".join(f"{_mode(job)} {job.base} {job.directory}\n" for job in jobs)
         seconds = _SECONDS + _SECONDS_TO_STOP * sum(job.stop for job in jobs)
-        result = channel.run(scripts.remote("jobs", "watch"), stdin="".join(lines).encode(), seconds=seconds)
+        arguments = [str(hundredths(self._grace))]
+        result = channel.run(scripts.remote("jobs", "watch"), arguments, stdin=lines.encode(), seconds=seconds)
         sightings = _sightings(result)
         if result.exit_code != 0 or len(sightings) != len(jobs):
             said = " ".join(result.complaint.split())[-500:]
             raise Waiting(Condition.UNKNOWN, f"{channel.site} did not tell of its jobs: {said or 'it said nothing'}")
         return sightings
+
+
+def _mode(job: WatchedJob) -> str:
+    if job.cancel:
+        return "end" if job.began else "cancel"
+    return "stop" if job.stop else "look"
 
 
 def _refused(channel: Channel, result: Result) -> Exception:
@@ -73,13 +87,16 @@ def _sightings(result: Result) -> list[Sighting]:
 
 def _sighting(line: str) -> Sighting:
     _, seen, directory, name, job_id, word, code, said = line.split(" ")
-    ended = seen == Seen.ENDED
+    ended, running = seen == Seen.ENDED, seen == Seen.RUNNING
+    text = "" if said == _NOT_SET else bytes.fromhex(said).decode(errors="replace")
     return Sighting(
         seen=Seen(seen),
         directory=directory,
         name="" if name == _NOT_SET else name,
         job_id="" if job_id == "0" else job_id,
-        exit_code=int(code) if ended else None,
+        exit_code=int(code) if ended or (seen == Seen.CANCELED and word != _NOT_SET) else None,
         missing_program=ended and word == "missing",
-        stderr_tail="" if said == _NOT_SET else bytes.fromhex(said).decode(errors="replace"),
+        timed_out=ended and word == "timeout",
+        elsewhere=text if running else "",
+        stderr_tail="" if running else text,
     )

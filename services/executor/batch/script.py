@@ -10,10 +10,13 @@ from services.executor.domain.troubles import Condition, Failure
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def render(request: JobRequest) -> str:
-    """Return the script; Failure for a value no script can carry."""
+def render(request: JobRequest, grace_seconds: float = 10.0) -> str:
+    """Return the script; Failure for a value no script can carry. `grace_seconds`: what a job at the end of its wall
+    time is given after it was told to end.
+    """
     try:
-        return "\n".join([*_head(request), scripts.text("job_head"), *_variables(request), *_body(request), ""])
+        head = [*_head(request), *_limit(request, grace_seconds), scripts.text("job_head")]
+        return "\n".join([*head, *_variables(request), *_body(request), ""])
     except ValueError as error:
         raise Failure(Condition.UNKNOWN, f"no job script can carry this: {error}") from error
 
@@ -25,6 +28,21 @@ def _head(request: JobRequest) -> list[str]:
         f"vahana_job={quote(f'{request.base}/{request.directory}')}",
         f"vahana_work={quote(f'{request.base}/work')}",
     ]
+
+
+def _limit(request: JobRequest, grace_seconds: float) -> list[str]:
+    if not request.wall_time_ms:
+        return ["vahana_limit="]
+    return [
+        f"vahana_limit={hundredths(request.wall_time_ms / 1000)}",
+        f"vahana_grace={hundredths(grace_seconds)}",
+        f"vahana_keeper={quote(scripts.text('limit'))}",
+    ]
+
+
+def hundredths(seconds: float) -> int:
+    """Return a time as our scripts count it: in hundredths of a second, at least one."""
+    return max(1, round(seconds * 100))
 
 
 def _variables(request: JobRequest) -> list[str]:

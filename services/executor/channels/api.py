@@ -65,6 +65,11 @@ class Stream(Protocol):
     def finish(self) -> Result:
         """Wait for the end; its stdout is what was not read yet."""
 
+    def abort(self) -> None:
+        """Cut the script off. From any thread; what reads it then fails, or finds the end. What it has started is
+        ended when the stream is given up.
+        """
+
 
 class Channel(Protocol):
     """Runs scripts at one site."""
@@ -89,6 +94,24 @@ class Channel(Protocol):
         `input_bytes`: how much will be written to it, after which its stdin ends; None: stdin ends with end_input().
         Knowing it is cheaper where the site's logins are slow.
         """
+
+
+class Login(Protocol):
+    """A login made for the purpose."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the host key shown, "SHA256:…", whether it was the right one or not; empty where none was."""
+
+    def open(self) -> Channel:
+        """Log in."""
+
+
+class Logins(Protocol):
+    """Makes logins that nobody else uses."""
+
+    def login(self, site: Site) -> AbstractContextManager[Login]:
+        """Return a login that takes a bounded time, and ends with the block; nothing is contacted yet."""
 
 
 class Channels(Protocol):

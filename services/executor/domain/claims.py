@@ -50,7 +50,7 @@ class Claim:
     epoch: int
     """Raised by every claiming."""
     version: int
-    """Raised by every write but the renewal of the lease."""
+    """Raised by every write but the renewal of the lease and the wish that it be ended."""
     holder: str
     lease_until_us: int
     takeovers: int
@@ -71,11 +71,19 @@ class Claim:
     """When a watched set of commands is over its time; 0 for never."""
     created_us: int
     ended_us: int
+    cancel: bool = False
+    """Whether it is to be ended: whoever holds it, or comes to hold it, does that."""
+    cancel_reason: str = ""
 
     @property
     def key(self) -> Key:
         """Its primary key."""
         return Key(self.process_id, self.task_id, self.attempt)
+
+    @property
+    def dispatched(self) -> bool:
+        """Whether its dispatch has come; otherwise it is there because a cancel came first."""
+        return bool(self.dispatch)
 
     @property
     def waits_for(self) -> Condition:

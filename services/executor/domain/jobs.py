@@ -17,6 +17,7 @@ class JobState(StrEnum):
     SUBMITTED = "SUBMITTED"
     ACTIVE = "ACTIVE"
     COMPLETE = "COMPLETE"
+    CANCELED = "CANCELED"
     FAILED = "FAILED"
     LOST = "LOST"
 
@@ -45,11 +46,15 @@ class Seen(StrEnum):
     ENDED = "ended"
     LOST = "lost"
     """A job took the fence, left no receipt, and its process is gone."""
+    CANCELED = "canceled"
+    """It ran when it was told to end, did not end well after that, and all of it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One job at one moment. `missing_program`: the receipt says that the executable was not there."""
+    """One job at one moment. `missing_program`: the receipt says that the executable was not there; `timed_out`: that
+    the job was ended at its limit. `elsewhere`: the node it runs on, where that is another one than was asked.
+    """
 
     seen: Seen
     directory: str
@@ -57,6 +62,8 @@ class Sighting:
     job_id: str = ""
     exit_code: int | None = None
     missing_program: bool = False
+    timed_out: bool = False
+    elsewhere: str = ""
     stderr_tail: str = ""
 
 
@@ -74,6 +81,9 @@ def judge(job: Job, sighting: Sighting, *, what: str, host: str, program: str = 
     """
     if sighting.seen is Seen.RUNNING:
         return None
+    if sighting.seen is Seen.CANCELED:
+        canceled = replace(job, state=JobState.CANCELED)
+        raise Failure(Condition.CANCELED_BY_USER, f"{what} was canceled on {host}", job=canceled)
     if sighting.seen is Seen.ABSENT:
         raise Waiting(
             Condition.UNKNOWN,
@@ -90,7 +100,7 @@ def judge(job: Job, sighting: Sighting, *, what: str, host: str, program: str = 
 
 def _ended(job: Job, sighting: Sighting, *, what: str, host: str, program: str) -> Job:
     code = sighting.exit_code if sighting.exit_code is not None else 0
-    if code == 0 and not sighting.missing_program:
+    if code == 0 and not sighting.missing_program and not sighting.timed_out:
         return replace(job, state=JobState.COMPLETE, exit_code=0)
     said = tail(sighting.stderr_tail)
     failed = replace(job, state=JobState.FAILED, exit_code=code)
@@ -98,6 +108,9 @@ def _ended(job: Job, sighting: Sighting, *, what: str, host: str, program: str) 
     if sighting.missing_program:
         reason = f"the executable {program or f'of {what}'} was not found on {host}"
         raise Failure(Condition.EXECUTABLE_NOT_FOUND, _with(reason, said), job=failed, facts=facts)
+    if sighting.timed_out:
+        reason = f"{what} was still running on {host} at the end of its wall time and was ended"
+        raise Failure(Condition.TIMEOUT, _with(reason, said), job=failed, facts=facts)
     name = _signal_name(code - _SIGNALED)
     if name:
         killed = replace(failed, exit_code=None, signal=code - _SIGNALED)

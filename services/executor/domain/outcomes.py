@@ -41,4 +41,12 @@ class Postponed:
     reason: str
 
 
-Outcome = Done | Watched | Postponed
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """The attempt was ended as asked, and nothing of it runs any more. `job`: where it concerns one, as it ended."""
+
+    job: Job | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+Outcome = Done | Watched | Postponed | Canceled

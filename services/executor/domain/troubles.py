@@ -33,6 +33,8 @@ class Condition(StrEnum):
     UNKNOWN = "UNKNOWN"
     SIZE_LIMIT = "SIZE_LIMIT"
     TIMEOUT = "TIMEOUT"
+    CANCELED_BY_USER = "CANCELED_BY_USER"
+    PAUSED_BY_USER = "PAUSED_BY_USER"
 
 
 CONTACT = frozenset({Condition.HOST_UNREACHABLE, Condition.LOGIN_REFUSED})

@@ -3,8 +3,9 @@ vahana_mask=$(umask)
 umask 077
 read -r stat < /proc/$$/stat && read -r boot < /proc/sys/kernel/random/boot_id || exit 75
 set -- ${stat##*) }
-candidate=$vahana_job/claim.$$.${20}
-printf 'name %s\nid %s\nstart %s\nboot %s\nnode %s\n' "$vahana_name" "$$" "${20}" "$boot" "$(uname -n)" > "$candidate" || exit 75
+vahana_start=${20}
+candidate=$vahana_job/claim.$$.$vahana_start
+printf 'name %s\nid %s\nstart %s\nboot %s\nnode %s\n' "$vahana_name" "$$" "$vahana_start" "$boot" "$(uname -n)" > "$candidate" || exit 75
 ln -- "$candidate" "$vahana_job/.owner" 2> /dev/null
 # Asked of the link and not of ln, whose answer a network file system can lose.
 [ "$candidate" -ef "$vahana_job/.owner" ] || exit 0
@@ -12,13 +13,23 @@ ln -- "$candidate" "$vahana_job/.owner" 2> /dev/null
 # The receipt's room is taken now: a disk that fills up must not cost the news of how the job ended.
 printf '%-62s\n' pending > "$vahana_job/.exit.next"
 finish() {
+  if [ -e "$vahana_job/.timeout" ]; then set -- "timeout ${1#* }"; fi
   printf '%-62s\n' "$1" 1<> "$vahana_job/.exit.next" && mv -f -- "$vahana_job/.exit.next" "$vahana_job/.exit"
+  exec 2> /dev/null
+  if [ -n "$vahana_clock" ]; then kill -s KILL -- "-$vahana_clock" || kill -s KILL "$vahana_clock"; fi
   exit 0
 }
+# The clock of a job with a limit stands in a session of its own: it outlives whatever ends this shell.
+vahana_clock=
+if [ -n "$vahana_limit" ]; then
+  setsid sh -c "$vahana_keeper" limit "$vahana_job" "$$" "$vahana_start" "$vahana_limit" "$vahana_grace" < /dev/null > /dev/null 2>&1 &
+  vahana_clock=$!
+fi
 exec < /dev/null > "$vahana_job/stdout" 2> "$vahana_job/stderr"
 umask "$vahana_mask"
-# A signal for the whole group ends the program; this shell stays to tell of it.
-trap : TERM INT HUP QUIT
+# A signal for the whole group ends the program; this shell stays to tell of it, and begins no other.
+vahana_told=
+trap vahana_told=1 TERM INT HUP QUIT
 cd -- "$vahana_work" || finish 'exit 1'
 
 # absent PROGRAM: whether there is no such file, looked for as the system would.
@@ -37,6 +48,7 @@ absent() {
 # run PROGRAM ARGUMENT…: always a program of that name, never a builtin or function of this shell. The user's variables
 # are set by the function `variables`, in a subshell: one of them may have the name of one of ours.
 run() {
+  [ -z "$vahana_told" ] || finish 'exit 143'
   (trap - TERM INT HUP QUIT; variables; exec "$@")
   code=$?
   if [ "$code" = 127 ] && (variables; absent "$1"); then finish 'missing 127'; fi

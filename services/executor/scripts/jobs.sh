@@ -13,9 +13,16 @@ look() {
     esac
   done < "$1/.owner"
   if [ "$name" = tombstone ]; then state=tombstone
+  elif [ -e "$1/.cancel" ]; then
+    # It was told to end. Whatever it says, it has ended when all of it is gone; what ended well won the race.
+    if alive; then state=running
+    elif receipt "$1" && [ "$word $code" = "exit 0" ]; then state=ended
+    else state=canceled
+    fi
   elif receipt "$1"; then state=ended
   elif alive; then state=running
   elif receipt "$1"; then state=ended # it ended between the two looks
+  elif [ -e "$1/.timeout" ]; then state=ended word=timeout code=137
   else state=lost
   fi
 }
@@ -23,7 +30,7 @@ look() {
 # A receipt that is no receipt, as whatever runs in this account may leave one, counts as none.
 receipt() {
   [ -e "$1/.exit" ] && read -r word code rest < "$1/.exit" || return 1
-  case $word in exit | missing) ;; *) return 1 ;; esac
+  case $word in exit | missing | timeout) ;; *) return 1 ;; esac
   case $code in [0-9] | [0-9][0-9] | [12][0-9][0-9]) ;; *) return 1 ;; esac
 }
 
@@ -51,6 +58,30 @@ group_alive() {
   return 1
 }
 
+# bar DIRECTORY SUFFIX: takes the fence, if it is free, so that no job ever begins there.
+bar() {
+  [ -e "$1/.owner" ] && return 0
+  mkdir -p -- "$1" && printf 'name tombstone\n' > "$1/claim.$2" || return 1
+  ln -- "$1/claim.$2" "$1/.owner" 2> /dev/null
+  rm -f -- "$1/claim.$2"
+}
+
+# cancel DIRECTORY GRACE: one step towards the end of the job looked at: it is told to end, and killed where it is still
+# there GRACE hundredths of a second later. The file is there before the signal: it says why the job ended.
+cancel() {
+  [ "$state" = running ] && [ "$node" = "$here" ] || return 0
+  read -r up rest < /proc/uptime
+  up=${up%.*}${up#*.} since=
+  if [ ! -e "$1/.cancel" ]; then
+    printf '%s\n' "$up" > "$1/.cancel" || return 1
+    kill -s TERM -- "-$id" 2> /dev/null
+    return 0
+  fi
+  read -r since < "$1/.cancel"
+  case $since in '' | *[!0-9]*) since=0 ;; esac
+  if [ "$since" -gt "$up" ] || [ $((up - since)) -ge "$2" ]; then kill -s KILL -- "-$id" 2> /dev/null; fi
+}
+
 # end_group: ends the process group of the job looked at, which runs here; politely first.
 end_group() {
   [ "$state" = running ] && [ "$node" = "$here" ] || return 0
@@ -71,7 +102,9 @@ end_group() {
 # tell DIRECTORY: one line about the job looked at; the end of its stderr in hexadecimal where it ended badly.
 tell() {
   said=
-  if [ "$state" = ended ] && [ "$word $code" != "exit 0" ] && [ -r "$1/stderr" ]; then
+  if [ "$state" = running ] && [ "$node" != "$here" ]; then
+    said=$(printf '%s' "$node" | od -An -v -tx1 | tr -d ' \n')
+  elif [ "$state" = ended ] && [ "$word $code" != "exit 0" ] && [ -r "$1/stderr" ]; then
     said=$(tail -c 2048 -- "$1/stderr" | od -An -v -tx1 | tr -d ' \n')
   fi
   printf 'job %s %s %s %s %s %s %s\n' "$state" "$1" "${name:--}" "$id" "${word:--}" "${code:-0}" "${said:--}"

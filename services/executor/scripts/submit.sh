@@ -8,9 +8,7 @@ shift 6
 
 # No job of an earlier attempt may start from here on; one that holds its fence is the job, whatever became of it.
 for earlier in "$@"; do
-  mkdir -p -- "$earlier" || exit 1
-  printf 'name tombstone\n' > "$earlier/claim.$suffix" || exit 1
-  ln -- "$earlier/claim.$suffix" "$earlier/.owner" 2> /dev/null
+  bar "$earlier" "$suffix" || exit 1
   look "$earlier"
   case $state in
     absent) die "the fence in $earlier cannot be taken" ;;

@@ -23,7 +23,7 @@ def post_job_command(context: TaskContext) -> Outcome:
 
 
 def _run(context: TaskContext, spec: task_pb2.CommandSet) -> Outcome:
-    request = job_request(context, spec.commands, spec.module_loads, spec.environment)
+    request = job_request(context.place, context.dispatch, spec.commands, spec.module_loads, spec.environment)
     request = replace(request, linger_ms=context.linger_ms)
     sighting = context.jobs.submit(context.channel, request, context.suffix)
     job = submitted(context, sighting)

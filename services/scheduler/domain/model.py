@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from services.scheduler.domain.states import Phase, ProcessState, TaskState, TaskType, TriggerRule
+from services.scheduler.domain.states import Intent, Phase, ProcessState, TaskState, TaskType, TriggerRule
 from services.scheduler.domain.transitions import ENDED_PROCESSES, ENDED_TASKS
 
 SHARDS = 32
@@ -23,7 +23,11 @@ class Trouble(IntEnum):
 
 @dataclass(slots=True)
 class Run:
-    """A process being walked. Times are microseconds UTC by the database's clock."""
+    """A process being walked. Times are microseconds UTC by the database's clock.
+
+    `intent` is the latest there was, `intent_seq` its number (0 for none), `intent_reason` the sentence that tells of
+    it.
+    """
 
     tenant: str
     process_id: str
@@ -44,11 +48,19 @@ class Run:
     emitted: int = 0
     version: int = 0
     ended_us: int | None = None
+    intent: Intent = Intent.RUN
+    intent_seq: int = 0
+    intent_reason: str = ""
 
     @property
     def ended(self) -> bool:
         """Whether it never changes again."""
         return self.state in ENDED_PROCESSES
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it was ever dispatched."""
+        return self.phase is not Phase.UNSPECIFIED
 
 
 @dataclass(slots=True)
@@ -57,7 +69,8 @@ class Task:
 
     `attempt` is the latest one opened or planned, 0 before the first; `heard` the highest sequence number an executor
     reported for it; `emitted` the highest the scheduler gave. `pending`, `failed` and `skipped` are the walker's tally.
-    `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes.
+    `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes. `held` is set
+    where it could be dispatched, but its process is paused.
     """
 
     tenant: str
@@ -85,6 +98,7 @@ class Task:
     next_attempt_us: int | None = None
     resend_us: int | None = None
     resends: int = 0
+    held: bool = False
     version: int = 0
 
     @property
@@ -113,6 +127,18 @@ class Launch:
     process_id: str
     plan_sha256: str
     task_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """What a person wants of a process from now on; of several the one with the highest `seq` holds."""
+
+    tenant: str
+    process_id: str
+    intent: Intent
+    seq: int
+    caller: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)

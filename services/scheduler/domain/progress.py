@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services.scheduler.domain.intents import CANCELED_BY_USER, PAUSED_BY_USER
 from services.scheduler.domain.model import Report, Run, Task, Trouble
-from services.scheduler.domain.states import PHASE_OF, ProcessState, TaskState, TriggerRule
+from services.scheduler.domain.states import PHASE_OF, Intent, ProcessState, TaskState, TriggerRule
 from services.scheduler.domain.transitions import PROCESS, TASK, legal
 
 # A dispatch nobody answers is sent again after a while, then ever less often, up to sixteen times that.
@@ -38,20 +39,26 @@ def news(task: Task, report: Report) -> bool:
         report.attempt == task.attempt
         and report.seq > task.heard
         and task.next_attempt_us is None
+        and not task.held
         and legal(TASK, task.state, report.state)
         and report.state in _REPORTED
     )
 
 
-def hear(task: Task, report: Report, now: int, resend_after: int) -> None:
-    """Takes over a report that is news; a failure only as an end: whether it is one, the caller decides first."""
+def hear(task: Task, report: Report, now: int, resend_after: int, *, canceling: bool = False) -> None:
+    """Takes over a report that is news; a failure only as an end: whether it is one, the caller decides first.
+
+    `canceling`: it is asked to end, and asked again as if nothing had been heard.
+    """
     task.heard = report.seq
     task.state = report.state
     task.reason, task.condition = report.reason, report.condition
     task.trouble = Trouble.BLOCKED if report.blocked and not task.ended else None
-    task.resends = 0
-    # An attempt under way may be silent for days; asking again makes an ended one repeat what was lost.
-    task.resend_us = None if task.ended else now + resend_after * SLOWEST_RESEND
+    if task.ended:
+        task.resend_us, task.resends = None, 0
+    elif not canceling:
+        # An attempt under way may be silent for days; asking again makes an ended one repeat what was lost.
+        task.resend_us, task.resends = now + resend_after * SLOWEST_RESEND, 0
 
 
 def plan_attempt(task: Task, report: Report, attempt: int, at: int, max_attempts: int) -> None:
@@ -71,8 +78,26 @@ def open_attempt(task: Task, now: int, resend_after: int) -> None:
     task.attempt = max(task.attempt, 1)
     task.state = TaskState.SCHEDULED
     task.trouble, task.reason, task.condition = None, "", 0
-    task.next_attempt_us = None
+    task.next_attempt_us, task.held = None, False
     task.resend_us, task.resends = now + resend_after, 0
+
+
+def hold(task: Task) -> None:
+    """Puts off what could be dispatched, until its process is resumed."""
+    task.next_attempt_us, task.held, task.trouble = None, True, None
+
+
+def ask_to_end(task: Task, now: int, resend_after: int) -> None:
+    """The executors are asked to end the attempt under way."""
+    task.resend_us, task.resends = now + resend_after, 0
+
+
+def cancel(run: Run, task: Task) -> None:
+    """Ends a task of which nothing is under way."""
+    task.state = TaskState.CANCELED
+    task.reason, task.condition = run.intent_reason, CANCELED_BY_USER
+    task.next_attempt_us, task.held, task.trouble = None, False, None
+    task.resend_us, task.resends = None, 0
 
 
 def put_off_resend(task: Task, now: int, resend_after: int) -> None:
@@ -94,8 +119,14 @@ def enter_phase(run: Run, task: Task) -> None:
 
 def standing_of(run: Run, end: ProcessState | None, first_trouble: Task | None) -> Standing:
     """How the process stands, given how it ends (if it does) and the first of its tasks that does not go on."""
+    if end is ProcessState.CANCELED:
+        return Standing(end, _why_canceled(run), CANCELED_BY_USER)
     if end is not None:
         return Standing(end, run.failure, run.failure_condition)
+    if run.intent is Intent.PAUSE:
+        return Standing(ProcessState.PAUSED, run.intent_reason, PAUSED_BY_USER)
+    if run.intent is Intent.CANCEL:
+        return _canceling(run, first_trouble)
     if first_trouble is None:
         return Standing(ProcessState.EXECUTING)
     blocked = first_trouble.trouble is Trouble.BLOCKED
@@ -105,6 +136,19 @@ def standing_of(run: Run, end: ProcessState | None, first_trouble: Task | None) 
         first_trouble.condition,
         first_trouble.next_attempt_us,
     )
+
+
+def _canceling(run: Run, first_trouble: Task | None) -> Standing:
+    if first_trouble is None:
+        return Standing(ProcessState.CANCELING, run.intent_reason, CANCELED_BY_USER)
+    reason = f"{run.intent_reason}; still to be ended, {first_trouble.task_id}: {first_trouble.reason}"
+    return Standing(ProcessState.CANCELING, reason, first_trouble.condition)
+
+
+def _why_canceled(run: Run) -> str:
+    if run.failure_condition == CANCELED_BY_USER:
+        return run.intent_reason
+    return f"{run.intent_reason}; {run.failure}"
 
 
 def take_standing(run: Run, standing: Standing) -> bool:

@@ -19,6 +19,14 @@ class ProcessState(IntEnum):
     FAILED = 9
 
 
+class Intent(IntEnum):
+    """What a person wants of a process."""
+
+    RUN = 1
+    PAUSE = 2
+    CANCEL = 3
+
+
 class TaskState(IntEnum):
     """How one node of a process's DAG stands."""
 

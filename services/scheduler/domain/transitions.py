@@ -1,4 +1,4 @@
-"""The state machines of processes, tasks and jobs, as data: the states each state may turn into.
+"""The state machines of processes, intents, tasks and jobs, as data: the states each state may turn into.
 
 A state among its own successors may be reported again, with another reason, phase or fact. States without successors
 never change.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from services.scheduler.domain.states import JobState, ProcessState, TaskState
+from services.scheduler.domain.states import Intent, JobState, ProcessState, TaskState
 
 _P, _T, _J = ProcessState, TaskState, JobState
-State = TypeVar("State", ProcessState, TaskState, JobState)
+State = TypeVar("State", ProcessState, Intent, TaskState, JobState)
 Machine = Mapping[State, frozenset[State]]
 
 PROCESS: Machine[ProcessState] = {
@@ -26,6 +26,13 @@ PROCESS: Machine[ProcessState] = {
     _P.CANCELED: frozenset(),
     _P.COMPLETED: frozenset(),
     _P.FAILED: frozenset(),
+}
+
+# Repeated by somebody else, an intent has another reason. From CANCEL there is no way back.
+INTENT: Machine[Intent] = {
+    Intent.RUN: frozenset({Intent.RUN, Intent.PAUSE, Intent.CANCEL}),
+    Intent.PAUSE: frozenset({Intent.PAUSE, Intent.RUN, Intent.CANCEL}),
+    Intent.CANCEL: frozenset(),
 }
 
 TASK: Machine[TaskState] = {

@@ -25,10 +25,11 @@ from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 OUTBOX = metadata.tables["outbox"]
 
-EXECUTING, COMPLETED, FAILED = (
+EXECUTING, COMPLETED, FAILED, CANCELED = (
     state_pb2.TASK_STATE_EXECUTING,
     state_pb2.TASK_STATE_COMPLETED,
     state_pb2.TASK_STATE_FAILED,
+    state_pb2.TASK_STATE_CANCELED,
 )
 
 
@@ -68,13 +69,19 @@ class Executor:
             pool_size=self.pool_size,
             lease_seconds=self.lease_seconds,
         )
-        self.handlers = Handlers(self.db, self.outbox, self.dispatcher.wake, lambda: None)
+        self.ledger.on_accepted = self.dispatcher.wake
+        self.handlers = Handlers(self.db, self.ledger, self.dispatcher.interrupt)
 
     def _do(self, context: Any) -> Any:
         return self.task(context)
 
     def accept(self, *dispatches: event_pb2.TaskDispatched) -> None:
         self.handlers.accept([event_pb2.Envelope(tenant="default", task_dispatched=each) for each in dispatches])
+
+    def cancel(self, *dispatches: event_pb2.TaskDispatched, tenant: str = "default", reason: str = "by ada") -> None:
+        """Cancel the attempts of these dispatches, whether they came or not."""
+        envelopes = [event_pb2.Envelope(tenant=tenant, task_canceled=canceled(each, reason)) for each in dispatches]
+        self.handlers.cancel(envelopes)
 
     def take(self) -> list[Claim]:
         """Claim everything there is, without working on it."""
@@ -135,6 +142,18 @@ def dispatch(task_id: str = "env-setup", **more: Any) -> event_pb2.TaskDispatche
         **more,
     }
     return event_pb2.TaskDispatched(**given)
+
+
+def canceled(dispatched: event_pb2.TaskDispatched, reason: str = "by ada") -> event_pb2.TaskCanceled:
+    """The cancel of a dispatch."""
+    return event_pb2.TaskCanceled(
+        experiment_id=dispatched.experiment_id,
+        process_id=dispatched.process_id,
+        task_id=dispatched.task_id,
+        attempt=dispatched.attempt,
+        type=dispatched.type,
+        reason=reason,
+    )
 
 
 def states(executor: Executor) -> list[tuple[int, bool]]:

@@ -9,12 +9,15 @@ import grpc
 import pytest
 
 from services.chassis.errors import Unavailable
+from services.chassis.rpc.access import FileToken
 from services.chassis.rpc.client import channel
 from services.executor.channels.api import Site
 from services.executor.domain.troubles import Condition, Waiting
-from services.executor.peers import Credentials, Files
+from services.executor.peers import ComputeResources, Credentials, Files
+from vahana.event.v1 import task_pb2
 from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 from vahana.profile.v1 import credential_pb2, credential_pb2_grpc
+from vahana.registry.v1 import compute_resource_pb2, compute_resource_pb2_grpc
 
 SITE = Site("default", "h", 22, "ada", "cred-1", ())
 
@@ -59,17 +62,39 @@ class Profile(credential_pb2_grpc.SigningServiceServicer):
         return credential_pb2.SignSshChallengeResponse(signature=b"signed " + request.challenge)
 
 
+class Registry(compute_resource_pb2_grpc.ComputeResourceServiceServicer):
+    """Knows one host."""
+
+    def GetComputeResource(self, request, context) -> compute_resource_pb2.GetComputeResourceResponse:
+        assert dict(context.invocation_metadata())["x-vahana-tenant"] == "default"
+        if request.name != "cluster":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
+        found = compute_resource_pb2.ComputeResource(
+            name="cluster",
+            address="h",
+            port=22,
+            login="ada",
+            host_keys=["ssh-ed25519 AAAA"],
+            credential_id="cred-1",
+            scratch="/scratch",
+            job_manager=task_pb2.JOB_MANAGER_SLURM,
+            batch_queues=[compute_resource_pb2.BatchQueue(name="debug"), compute_resource_pb2.BatchQueue(name="long")],
+        )
+        return compute_resource_pb2.GetComputeResourceResponse(compute_resource=found)
+
+
 class Peers:
-    """Both, on one server."""
+    """All, on one server."""
 
     def __init__(self, token: Path) -> None:
         self.server = grpc.server(ThreadPoolExecutor(4))
         self.experiment, self.profile = Experiment(), Profile()
         process_pb2_grpc.add_ProcessServiceServicer_to_server(self.experiment, self.server)
         credential_pb2_grpc.add_SigningServiceServicer_to_server(self.profile, self.server)
+        compute_resource_pb2_grpc.add_ComputeResourceServiceServicer_to_server(Registry(), self.server)
         address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
         self.server.start()
-        self.channel = channel(address, token, service="experiment")
+        self.channel = channel(address, FileToken(token), service="experiment")
         self.files, self.credentials = Files(self.channel), Credentials(self.channel)
 
 
@@ -125,3 +150,13 @@ def test_logins_are_signed_elsewhere(peers: Peers) -> None:
     _, signing = peers.profile.asked
     assert (signing.credential_id, signing.login, signing.process_id) == ("cred-1", "ada", "proc-1")
     assert signing.host == f"{SITE.address}:{SITE.port}"
+
+
+def test_compute_resources_are_asked_for_in_their_tenant(peers: Peers) -> None:
+    target, queues = ComputeResources(peers.channel).find("default", "cluster")
+    assert (target.compute_resource, target.address, target.port, target.login) == ("cluster", "h", 22, "ada")
+    assert (target.scratch, target.credential_id, target.host_keys) == ("/scratch", "cred-1", ["ssh-ed25519 AAAA"])
+    assert target.job_manager == task_pb2.JOB_MANAGER_SLURM
+    assert queues == ["debug", "long"]
+    with pytest.raises(Unavailable):
+        ComputeResources(peers.channel).find("default", "elsewhere")

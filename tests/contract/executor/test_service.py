@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -9,15 +10,19 @@ from services.chassis.bus.api import Received
 from services.chassis.consume import Delivery
 from services.chassis.db import Database
 from services.chassis.migrate import downgrade, upgrade
+from services.chassis.paging import encode_token
 from services.chassis.run import Chassis
 from services.executor import __main__ as main
 from services.executor.consumers import Consumers
 from services.executor.handlers import Handlers
+from services.executor.resources import Resources
+from services.executor.schema import claim as claim_table
 from services.executor.schema import metadata
 from services.executor.settings import ExecutorSettings
+from services.executor.throttle import Throttle
 from services.executor.transport import SERVICE, ExecutorTransport
-from tests.contract.executor.support import Executor, dispatch
-from vahana.event.v1 import event_pb2
+from tests.contract.executor.support import Executor, NoChannels, dispatch
+from vahana.event.v1 import event_pb2, state_pb2
 from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
 
 
@@ -30,6 +35,23 @@ def test_migrations_make_the_schema(database_url: str) -> None:
     downgrade(database_url, "services.executor")
 
 
+def test_claims_come_through_the_migration_and_back(database_url: str) -> None:
+    upgrade(database_url, "services.executor")
+    database = Database(database_url, metadata)
+    executor = Executor(database, "executor-one")
+    executor.accept(dispatch(), dispatch("m", type=state_pb2.TASK_TYPE_MONITORING))
+    executor.cancel(dispatch("n", type=state_pb2.TASK_TYPE_MONITORING))
+    before = executor.claim()
+    downgrade(database_url, "services.executor", "0001")
+    upgrade(database_url, "services.executor")
+    assert executor.claim() == before
+    with database.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), metadata) == []
+        rows = tx.execute(sa.select(claim_table.c.task_id, claim_table.c.cancel, claim_table.c.cancel_reason))
+        assert sorted(map(tuple, rows)) == [("env-setup", False, ""), ("m", False, "")]
+    database.close()
+
+
 @pytest.fixture
 def served(serve):
     """The executor's API alone."""
@@ -38,8 +60,9 @@ def served(serve):
         chassis = Chassis.start(ExecutorSettings(), metadata, "services.executor")
         executor = Executor(chassis.db, "executor-one")
         handlers: Handlers = executor.handlers
+        resources = Resources(NoChannels(), NoChannels(), {}, Throttle())
         register = executor_pb2_grpc.add_ExecutorServiceServicer_to_server
-        chassis.rpc.add(register, ExecutorTransport(handlers), SERVICE)
+        chassis.rpc.add(register, ExecutorTransport(handlers, resources), SERVICE)
         chassis.executor = executor
         return chassis
 
@@ -79,6 +102,8 @@ def test_bad_requests_are_refused(served, refused) -> None:
     for request, field in (
         (executor_pb2.ListClaimsRequest(page_token="rubbish"), "page_token"),
         (executor_pb2.ListClaimsRequest(page_token="WyJhIl0"), "page_token"),
+        (executor_pb2.ListClaimsRequest(page_token=encode_token("9" * 19, "p", "t", 1)), "page_token"),
+        (executor_pb2.ListClaimsRequest(page_token=encode_token(1, "p", "t", "9" * 10)), "page_token"),
         (executor_pb2.ListClaimsRequest(page_size=5000), "page_size"),
     ):
         with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
@@ -86,6 +111,8 @@ def test_bad_requests_are_refused(served, refused) -> None:
         assert field in told.fields
     with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"):
         served.stub(executor_pb2_grpc.ExecutorServiceStub).ListClaims(executor_pb2.ListClaimsRequest())
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"):
+        served.stub(executor_pb2_grpc.ExecutorServiceStub, "user").ListClaims(executor_pb2.ListClaimsRequest())
 
 
 @pytest.mark.parametrize(

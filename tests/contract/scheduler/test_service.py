@@ -14,15 +14,20 @@ from alembic.migration import MigrationContext
 from services.chassis.db import Database
 from services.chassis.errors import NotAllowed, NotFound, Refusal, Unavailable
 from services.chassis.migrate import downgrade, upgrade
+from services.chassis.paging import encode_token
+from services.chassis.rpc.access import FileToken
 from services.chassis.rpc.auth import caller, require_service
 from services.chassis.rpc.client import channel
 from services.chassis.run import Chassis
 from services.chassis.settings import Settings
 from services.scheduler import __main__ as main
+from services.scheduler import storage
 from services.scheduler.domain.model import Launch
 from services.scheduler.peers import PlanPeer
+from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes
 from services.scheduler.schema import metadata
 from services.scheduler.transport import SERVICE, SchedulerService
+from tests.contract.tokens import minted
 from vahana.event.v1 import state_pb2, task_pb2
 from vahana.experiment.v1 import process_pb2, process_pb2_grpc
 from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
@@ -107,7 +112,7 @@ def test_bad_requests_name_the_field(served: Any, refused: Any) -> None:
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
         stub.GetRun(Get())
     assert "process_id" in told.fields
-    for token in ("nonsense", "WyJ4Il0"):
+    for token in ("nonsense", "WyJ4Il0", encode_token("9" * 19, "proc-1")):
         with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
             stub.ListRuns(List(page_token=token))
         assert "page_token" in told.fields
@@ -146,8 +151,8 @@ def peer(serve: Any, tmp_path: Path) -> Iterator[tuple[PlanPeer, _Experiment, An
 
     served = serve(wire)
     token = tmp_path / "token"
-    token.write_text("token-scheduler")
-    with channel(served.address, token, service="experiment") as opened:
+    token.write_text(minted("scheduler", "", ["service"]))
+    with channel(served.address, FileToken(token), service="experiment") as opened:
         yield PlanPeer(opened), experiment, served
 
 
@@ -184,3 +189,21 @@ def test_migrations_make_the_tables_the_code_expects_and_take_them_away(database
     database.close()
     downgrade(database_url, "services.scheduler")
     upgrade(database_url, "services.scheduler")
+
+
+def test_runs_come_through_the_migration_and_back(database_url: str) -> None:
+    upgrade(database_url, "services.scheduler")
+    database = Database(database_url, metadata)
+    launch = Launch("msg", "default", "exp", "proc-1", "", 1)
+    plan = Plan(task_pb2.Target(), [task_pb2.PlannedTask(task_id="t", type=1, trigger_rule=1)])
+    with database.write() as tx:
+        run = new_run(launch, plan, 5)
+        storage.insert_runs(tx, [run], new_tasks(run, plan, plan_nodes(plan)))
+    with database.read() as tx:
+        before = storage.get_run(tx, "default", "proc-1"), storage.list_tasks(tx, "default", "proc-1")
+    downgrade(database_url, "services.scheduler", "0001")
+    upgrade(database_url, "services.scheduler")
+    with database.read() as tx:
+        assert (storage.get_run(tx, "default", "proc-1"), storage.list_tasks(tx, "default", "proc-1")) == before
+        assert compare_metadata(MigrationContext.configure(tx), metadata) == []
+    database.close()

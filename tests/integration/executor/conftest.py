@@ -10,6 +10,7 @@ import pytest
 from services.executor.channels.api import Site
 from services.executor.channels.ssh import SshChannels, SshOptions
 from tests.integration.executor.support import Bench, KeyHolder, MemoryFiles, site_at
+from tests.integration.executor.whole import Whole
 from vahana_client.mesh.sshd import LocalSshd
 
 
@@ -53,3 +54,17 @@ def scratch() -> Iterator[Path]:
 def bench(site: Site, channels: SshChannels, files: MemoryFiles, scratch: Path) -> Bench:
     """A process on the private SSH server."""
     return Bench(site, channels, files, scratch)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database of its own."""
+    return f"sqlite:///{tmp_path / 'executor.db'}"
+
+
+@pytest.fixture
+def whole(url: str, bench: Bench) -> Iterator[Whole]:
+    """An executor that runs; jobs that do not heed being told to end are killed after a second."""
+    executor = Whole(url, bench, grace_seconds=1.0)
+    yield executor
+    executor.end()

@@ -1,120 +1,17 @@
 """A whole executor, all but Kafka, on a real SSH server: from dispatches to events."""
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-
 import psutil
 import pytest
 import sqlalchemy as sa
 from google.protobuf.duration_pb2 import Duration
 
-from services.chassis.db import Database
-from services.chassis.migrate import upgrade
-from services.chassis.outbox import Outbox
-from services.executor.backoff import Backoff
-from services.executor.batch.fork import ForkJobs
-from services.executor.channels.ssh import SshChannels, SshOptions
-from services.executor.claims import Ledger
-from services.executor.dispatcher import Dispatcher
-from services.executor.handlers import Handlers
-from services.executor.looking import JobLook
-from services.executor.runner import Runner, World
 from services.executor.schema import metadata
-from services.executor.tasks import TASKS
-from services.executor.watcher import Watcher
-from tests.integration.executor.support import TENANT, Bench, KeyHolder, until
-from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from tests.integration.executor.support import Bench, KeyHolder, until
+from tests.integration.executor.whole import COMPLETED, FAILED, Whole
+from vahana.event.v1 import state_pb2, task_pb2
 from vahana_client.mesh.sshd import LocalSshd
 
-COMPLETED, FAILED, EXECUTING = (
-    state_pb2.TASK_STATE_COMPLETED,
-    state_pb2.TASK_STATE_FAILED,
-    state_pb2.TASK_STATE_EXECUTING,
-)
 WAIT = 'echo run >> count; while [ ! -e go ]; do sleep 0.02; done; echo oh >&2; exit "$1"'
-
-
-class Whole:
-    """An executor with a database of its own, its threads running."""
-
-    def __init__(self, url: str, bench: Bench) -> None:
-        upgrade(url, "services.executor")
-        self.bench, self.db = bench, Database(url, metadata)
-        self.channels = SshChannels(bench.channels._signer, SshOptions(connect_seconds=2))
-        outbox = Outbox(metadata)
-        ledger = Ledger(outbox, Backoff(0.05, 0.2))
-        world = World(self.channels, bench.files, {task_pb2.JOB_MANAGER_FORK: ForkJobs()})
-        runner = Runner(self.db, ledger, world, linger_seconds=0.2)
-        self.dispatcher = Dispatcher(self.db, ledger, runner.run, TASKS, holder="executor-one")
-        self.watcher = Watcher(
-            self.db, ledger, JobLook(world), holder="executor-one", interval_seconds=0.1, backoff=Backoff(0.05, 0.2)
-        )
-        ledger.on_accepted, ledger.on_watched = self.dispatcher.wake, self.watcher.wake
-        self.handlers = Handlers(self.db, outbox, self.dispatcher.wake, self.watcher.wake)
-        self.stop = threading.Event()
-        bodies = (self.dispatcher.run, self.dispatcher.renew, self.watcher.run)
-        self.threads = [threading.Thread(target=body, args=(self.stop,)) for body in bodies]
-        for thread in self.threads:
-            thread.start()
-
-    def end(self) -> None:
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(20)
-        self.channels.close()
-        self.db.close()
-
-    def send(self, task_id: str, task_type: int, spec: task_pb2.TaskSpec, attempt: int = 1, **more: object) -> None:
-        dispatch = self.bench.dispatch(task_id, task_type, spec, attempt)
-        dispatch.retry.blocked_budget.CopyFrom(Duration(seconds=int(more.pop("budget", 60))))
-        dispatch.target.MergeFrom(task_pb2.Target(**more))
-        if "host_keys" in more:
-            dispatch.target.host_keys[:] = more["host_keys"]
-        self.handlers.accept([event_pb2.Envelope(tenant=TENANT, task_dispatched=dispatch)])
-
-    def events(self, task_id: str) -> list[event_pb2.StatusChanged]:
-        table = metadata.tables["outbox"]
-        with self.db.read() as tx:
-            values = tx.execute(sa.select(table.c.value).order_by(table.c.id)).scalars().all()
-        events = [event_pb2.Envelope.FromString(value).status_changed for value in values]
-        return [event for event in events if event.task_id == task_id]
-
-    def end_of(self, task_id: str) -> event_pb2.StatusChanged:
-        until(lambda: any(event.task_state in {COMPLETED, FAILED} for event in self.events(task_id)))
-        events = self.events(task_id)
-        assert [event.seq for event in events] == list(range(1, len(events) + 1))
-        return events[-1]
-
-    def env_setup(self, **more: object) -> None:
-        self.send("env-setup", state_pb2.TASK_TYPE_ENV_SETUP, task_pb2.TaskSpec(env_setup={}), **more)
-
-    def submit(self, *words: str) -> task_pb2.Job:
-        command = task_pb2.Command(arguments=words)
-        spec = task_pb2.TaskSpec(job_submission=task_pb2.JobSubmission(command=command))
-        self.send("submit", state_pb2.TASK_TYPE_JOB_SUBMISSION, spec)
-        event = self.end_of("submit")
-        assert event.task_state == COMPLETED, event
-        self.bench.jobs["submit"] = event.job
-        return event.job
-
-    def monitor(self, **more: object) -> None:
-        spec = task_pb2.TaskSpec(monitoring=task_pb2.Monitoring(job_task_id="submit"))
-        self.send("monitor", state_pb2.TASK_TYPE_MONITORING, spec, **more)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A database of its own."""
-    return f"sqlite:///{tmp_path / 'executor.db'}"
-
-
-@pytest.fixture
-def whole(url: str, bench: Bench) -> Iterator[Whole]:
-    """An executor that runs."""
-    executor = Whole(url, bench)
-    yield executor
-    executor.end()
 
 
 def test_a_process_from_set_up_to_clean_up(whole: Whole, bench: Bench) -> None:

@@ -275,7 +275,7 @@ def test_a_script_that_arrives_incomplete_is_not_started(
     bench.make_directories()
     context = counting(bench)
     spec = context.dispatch.spec.job_submission
-    request = job_request(context, [spec.command], [], [])
+    request = job_request(context.place, context.dispatch, [spec.command], [], [])
     whole = render(request)
     run = type(context.channel).run
     monkeypatch.setattr(

@@ -1,8 +1,12 @@
 """The script of a FORK job, run by a real sh."""
 
+import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -84,3 +88,89 @@ def test_a_variable_needs_a_name(name: str) -> None:
 def test_a_word_with_nul_is_refused() -> None:
     with pytest.raises(Failure, match="NUL"):
         render(JobRequest("/b", "jobs/a.a1", "x", (("a\0b",),)))
+
+
+def start(base: Path, request: JobRequest, grace_seconds: float = 0.3) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a script as a job, which is a process group; return it and where its receipt comes."""
+    (base / request.directory).mkdir(parents=True)
+    (base / "work").mkdir()
+    process = subprocess.Popen(["sh", "-c", render(request, grace_seconds)], cwd=base, start_new_session=True)
+    return process, base / request.directory / ".exit"
+
+
+def limited(base: Path, script: str, wall_time_ms: int = 300) -> JobRequest:
+    return JobRequest(str(base), "jobs/a.a1", "x1", (("sh", "-c", script),), wall_time_ms=wall_time_ms)
+
+
+@pytest.mark.parametrize(
+    ("script", "receipt"),
+    [
+        ("sleep 1000 & sleep 1000", "timeout 143"),
+        ("trap 'exit 0' TERM; while :; do sleep 0.01; done", "timeout 0"),
+    ],
+)
+def test_a_job_is_ended_at_the_end_of_its_wall_time(tmp_path: Path, script: str, receipt: str) -> None:
+    began = time.monotonic()
+    process, exit_file = start(tmp_path, limited(tmp_path, script))
+    process.wait(20)
+    assert time.monotonic() - began >= 0.3
+    assert exit_file.read_text().strip() == receipt
+    gone(process.pid)
+
+
+def test_a_job_that_does_not_heed_its_limit_is_killed(tmp_path: Path) -> None:
+    process, _ = start(tmp_path, limited(tmp_path, "trap '' TERM; sleep 1000 & while :; do sleep 0.01; done"))
+    assert process.wait(20) == -signal.SIGKILL
+    gone(process.pid)
+    assert (tmp_path / "jobs/a.a1/.timeout").exists()
+
+
+def test_a_job_that_ends_in_time_takes_its_clock_with_it(tmp_path: Path) -> None:
+    wait = "while [ ! -e go ]; do sleep 0.01; done"
+    process, exit_file = start(tmp_path, limited(tmp_path, wait, 100_000))
+    while not (clocks := clocks_of(tmp_path)):
+        time.sleep(0.01)
+    (tmp_path / "work" / "go").touch()
+    process.wait(20)
+    assert exit_file.read_text().strip() == "exit 0"
+    for pid in clocks:
+        gone(pid)
+
+
+def clocks_of(base: Path) -> list[int]:
+    """The sessions of clocks of a job."""
+    words = [(each.pid, each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
+    return [pid for pid, line in words if f"{base}/jobs/a.a1" in line and "limit" in line and os.getsid(pid) == pid]
+
+
+@pytest.mark.parametrize("ended", ["by its limit", "before it"])
+def test_the_clock_outlives_the_shell_of_the_job_and_ends_with_the_rest(tmp_path: Path, ended: str) -> None:
+    process, _ = start(tmp_path, limited(tmp_path, "echo x > began; sleep 1000", 1500))
+    while not (tmp_path / "work" / "began").exists() or not (clocks := clocks_of(tmp_path)):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(20)
+    if ended == "before it":
+        os.killpg(process.pid, signal.SIGKILL)
+    for pid in clocks:
+        gone(pid)
+    gone(process.pid)
+    assert (tmp_path / "jobs/a.a1/.timeout").exists() is (ended == "by its limit")
+
+
+def gone(pid: int) -> None:
+    """Wait until all of a process group is no more; whoever adopts its dead may be slow to bury them."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        group = [each for each in psutil.process_iter(["status"]) if _group(each.pid) == pid]
+        if all(each.info["status"] == psutil.STATUS_ZOMBIE for each in group):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{pid} is still there")
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0

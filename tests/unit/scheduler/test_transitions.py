@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from services.scheduler.domain import states, transitions
-from services.scheduler.domain.states import JobState, ProcessState, TaskState
-from services.scheduler.domain.transitions import JOB, PROCESS, TASK, legal, terminal
+from services.scheduler.domain.states import Intent, JobState, ProcessState, TaskState
+from services.scheduler.domain.transitions import INTENT, JOB, PROCESS, TASK, legal, terminal
 from vahana.event.v1 import state_pb2, task_pb2
 
-MACHINES: list[tuple[Any, type[IntEnum]]] = [(PROCESS, ProcessState), (TASK, TaskState), (JOB, JobState)]
+MACHINES: list[tuple[Any, type[IntEnum]]] = [
+    (PROCESS, ProcessState),
+    (INTENT, Intent),
+    (TASK, TaskState),
+    (JOB, JobState),
+]
 
 
 @pytest.mark.parametrize(("machine", "kind"), MACHINES)
@@ -25,6 +30,7 @@ def test_every_state_has_its_row(machine: Any, kind: type[IntEnum]) -> None:
     ("machine", "ends"),
     [
         (PROCESS, {ProcessState.CANCELED, ProcessState.COMPLETED, ProcessState.FAILED}),
+        (INTENT, {Intent.CANCEL}),
         (TASK, {TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELED, TaskState.SKIPPED}),
         (JOB, {JobState.COMPLETE, JobState.CANCELED, JobState.FAILED}),
     ],
@@ -58,6 +64,7 @@ def test_a_job_may_win_against_its_cancel() -> None:
     ("kind", "contract", "prefix"),
     [
         (states.ProcessState, state_pb2.ProcessState, "PROCESS_STATE_"),
+        (states.Intent, state_pb2.ProcessIntent, "PROCESS_INTENT_"),
         (states.TaskState, state_pb2.TaskState, "TASK_STATE_"),
         (states.JobState, state_pb2.JobState, "JOB_STATE_"),
         (states.TaskType, state_pb2.TaskType, "TASK_TYPE_"),

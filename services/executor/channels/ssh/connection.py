@@ -41,6 +41,8 @@ class SshConnection:
         self._users = 0
         self._kept: list[SshSession] = []
         self._used = time.monotonic()
+        self.fingerprint = ""
+        """Of the key the host has shown, "SHA256:…", whether it was the right one or not."""
 
     @contextlib.contextmanager
     def session(self, process_id: str) -> Iterator[SshSession]:
@@ -56,6 +58,10 @@ class SshConnection:
                         self._kept.append(session)
                 else:
                     session.close()
+
+    def login(self, process_id: str) -> None:
+        """Log in, unless that was done."""
+        self._transport(process_id, time.monotonic())
 
     def close_if_idle(self, seconds: float) -> None:
         """Close it where nobody used it for so long; the next user opens it again."""
@@ -176,12 +182,18 @@ class SshConnection:
                 connection.open()
         except BaseException:
             with contextlib.suppress(Exception):
+                self._note_key(client.get_transport())
                 client.close()
             wire.close()
             raise
+        self._note_key(connection.transport)
         connection.transport.set_keepalive(self._options.keepalive_seconds)
         _log.info("connected", site=str(site))
         return connection
+
+    def _note_key(self, transport: paramiko.Transport | None) -> None:
+        if transport is not None:
+            self.fingerprint = str(transport.get_remote_server_key().fingerprint)
 
     def _socket(self) -> socket.socket:
         site = self.site

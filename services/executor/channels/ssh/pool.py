@@ -10,13 +10,16 @@ from dataclasses import dataclass
 
 import paramiko
 
+from services.executor import scripts
 from services.executor.channels import shell
 from services.executor.channels.api import Result, Site
 from services.executor.channels.ssh.connection import SshConnection
 from services.executor.channels.ssh.keys import Signer
 from services.executor.channels.ssh.session import SshSession
 from services.executor.channels.ssh.stream import SshStream
-from services.executor.domain.troubles import Condition, Failure, Waiting
+from services.executor.domain.troubles import Condition, Failure, Trouble, Waiting
+
+_END_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,16 @@ class SshChannel:
     ) -> Iterator[SshStream]:
         """See Channel."""
         with self._start(script, arguments, input_bytes, stall_seconds) as stream:
-            yield stream
+            try:
+                yield stream
+            finally:
+                if stream.aborted:
+                    self._end(stream.marker)
+
+    def _end(self, marker: str) -> None:
+        """End what is left of a script that was cut off: its login loses its streams alone, and may not notice."""
+        with contextlib.suppress(Trouble):
+            self.run(scripts.remote("end_script"), stdin=marker.encode(), seconds=_END_SECONDS)
 
     @contextlib.contextmanager
     def _start(

@@ -26,7 +26,7 @@ class SshStream:
     ) -> None:
         """Take a session; `marker` is a word nobody can guess, which the script says before anything else."""
         self._site, self._kept, self._session, self._stall = site, session, session.channel, stall_seconds
-        self._word, self._input = marker, input_bytes
+        self.marker, self._input = marker, input_bytes
         self._marker = f"\n{marker}\n".encode()
         self._end = f"{marker} ".encode()
         self._deadline: float | None = None
@@ -34,12 +34,13 @@ class SshStream:
         """What may be the beginning of the line that tells of the script's end."""
         self._unread = self._said = b""
         self._begun = self._ran = self._ended = False
+        self.aborted = False
         self._code: int | None = None
         self._written = 0
 
     def start(self, line: str) -> None:
         """Have the command line run that says the marker. Raises what paramiko does."""
-        self._kept.start(line, self._word, self._input, self._stall)
+        self._kept.start(line, self.marker, self._input, self._stall)
 
     def begun(self) -> bool:
         """Wait for the first sign of the script; False where its session has ended without one."""
@@ -100,6 +101,11 @@ class SshStream:
         self._kept.reusable = self._code == 0 and self._written == self._input
         return Result(exit_code, bytes(kept), stderr)
 
+    def abort(self) -> None:
+        """See Stream."""
+        self.aborted, self._kept.reusable = True, False
+        self._kept.close()
+
     def _begin(self) -> None:
         """Read up to the marker. A script that never prints it has not run: its shell has failed."""
         while not self._begun:
@@ -150,7 +156,7 @@ class SshStream:
                 raise self._broken() from error
 
     def _stderr(self) -> bytes:
-        end = f"{self._word} end\n".encode()
+        end = f"{self.marker} end\n".encode()
         while end not in self._said:
             self._patience()
             try:
