@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import calls, experiments, files, report, ssh
+from bench import authentication, calls, experiments, files, report, ssh
 from bench.figures import Figure, Goal
 from bench.mesh import fresh_mesh
 from bench.probe import Probe, prepare
@@ -48,10 +48,12 @@ def measure(directory: Path, seed: int) -> Iterator[Figure]:
         report.progress("experiments, ten at a time")
         yield from experiments.stream(connection, small)
         report.progress("calls through the gateway")
-        direct = stack.enter_context(mesh.connect("experiment"))
+        direct = stack.enter_context(mesh.connect_directly("experiment"))
         yield from calls.gateway(connection, direct, Probe(connection, small).id)
         report.progress("files")
         yield from files.both_ways(connection, directory, seed)
+    report.progress("authentication")
+    yield from authentication.added(directory)
     report.progress("commands over SSH")
     yield from ssh.commands(directory)
 

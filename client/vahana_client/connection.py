@@ -22,6 +22,7 @@ from vahana.profile.v1.user_pb2_grpc import UserServiceStub
 from vahana.registry.v1.application_pb2_grpc import ApplicationServiceStub
 from vahana.registry.v1.compute_resource_pb2_grpc import ComputeResourceServiceStub
 from vahana.registry.v1.group_resource_profile_pb2_grpc import GroupResourceProfileServiceStub
+from vahana_client.channels import open_channel
 
 CALL_SECONDS = 30.0
 """The longest wait for the answer to one call, where the caller names none."""
@@ -54,9 +55,10 @@ class Connection:
     """The services of one mesh, behind its gateway. Calls raise grpc.RpcError."""
 
     def __init__(self, address: str, token: str) -> None:
-        """Opens a connection lazily: nothing is sent before the first call. `address` is HOST:PORT."""
+        """Opens a connection lazily: nothing is sent before the first call. `address` is HOST:PORT. It uses TLS where
+        VAHANA_CA_FILE names a file, and fails with OSError where that cannot be read."""
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = open_channel(address, _OPTIONS)
         channel = grpc.intercept_channel(self._channel, _Caller(token))
         self.api_tokens = ApiTokenServiceStub(channel)
         self.applications = ApplicationServiceStub(channel)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from services.chassis.bus.topics import EVENTSINK, STATUS
-from services.chassis.rpc.client import channel
 from services.chassis.run import Chassis, main
 from services.chassis.settings import Settings
 from services.eventsink.consumers import Sink
@@ -17,8 +16,7 @@ def wire() -> Chassis:
     """The service as its settings want it."""
     settings = Settings(service="eventsink")
     chassis = Chassis.start(settings, metadata, "services.eventsink")
-    experiment = channel(settings.experiment_address, settings.token_file, service=EXPERIMENT)
-    chassis.closing(experiment.close)
+    experiment = chassis.peer(EXPERIMENT)
     chassis.consume(EVENTSINK, [STATUS], Sink(History(experiment)).handle, name="status")
     return chassis
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import grpc
 
 from services.chassis.rpc import connections
+from services.chassis.rpc.access import EXCHANGE_SECONDS
+from services.chassis.rpc.tls import Tls
 from services.chassis.settings import Settings
+from vahana.profile.v1 import identity_pb2, identity_pb2_grpc
 
 
 class Backends:
@@ -22,6 +26,7 @@ class Backends:
             "executor": settings.executor_address,
         }
         self._max_message_bytes = settings.max_message_bytes
+        self._tls = Tls.of(settings)
 
     @functools.cache  # noqa: B019 - lives as long as the process
     def calls(self, backend: str) -> grpc.aio.Channel:
@@ -33,6 +38,15 @@ class Backends:
         """For asking after health, which reaches a service that takes no calls now."""
         return self._connect(backend, health_checked=False)
 
+    async def exchange(self, token: str) -> identity_pb2.ExchangeTokenResponse:
+        """Ask profile for an access token for `token`; raises grpc.RpcError."""
+        stub: Any = identity_pb2_grpc.IdentityServiceStub(self.calls("profile"))
+        shown = (("authorization", f"Bearer {token}"),)
+        answer: identity_pb2.ExchangeTokenResponse = await stub.ExchangeToken(
+            identity_pb2.ExchangeTokenRequest(), timeout=EXCHANGE_SECONDS, metadata=shown
+        )
+        return answer
+
     def _connect(self, backend: str, *, health_checked: bool) -> grpc.aio.Channel:
         options = connections.channel_options(self._max_message_bytes, retries=False, health_checked=health_checked)
-        return connections.connect_aio(self._addresses[backend], options)
+        return connections.connect_aio(self._addresses[backend], options, self._tls)

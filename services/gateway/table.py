@@ -6,27 +6,48 @@ from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from services.chassis.rpc.scopes import IDENTITY
 from vahana.executor.v1 import executor_pb2
-from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2
-from vahana.profile.v1 import credential_pb2, tenant_pb2, user_pb2
-from vahana.registry.v1 import application_pb2, compute_resource_pb2, storage_resource_pb2
+from vahana.experiment.v1 import copy_pb2 as experiment_copy_pb2
+from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2, sharing_pb2
+from vahana.profile.v1 import (
+    credential_pb2,
+    group_pb2,
+    identity_pb2,
+    identity_provider_pb2,
+    tenant_pb2,
+    token_pb2,
+    user_pb2,
+)
+from vahana.profile.v1 import snapshot_pb2 as profile_snapshot_pb2
+from vahana.registry.v1 import application_pb2, compute_resource_pb2, group_resource_profile_pb2, storage_resource_pb2
+from vahana.registry.v1 import copy_pb2 as registry_copy_pb2
+from vahana.registry.v1 import snapshot_pb2 as registry_snapshot_pb2
 from vahana.scheduler.v1 import scheduler_pb2
 
 PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
     "profile": (
+        identity_pb2.DESCRIPTOR.services_by_name["IdentityService"],
         tenant_pb2.DESCRIPTOR.services_by_name["TenantService"],
         user_pb2.DESCRIPTOR.services_by_name["UserService"],
+        group_pb2.DESCRIPTOR.services_by_name["GroupService"],
+        token_pb2.DESCRIPTOR.services_by_name["ApiTokenService"],
+        identity_provider_pb2.DESCRIPTOR.services_by_name["IdentityProviderService"],
         credential_pb2.DESCRIPTOR.services_by_name["CredentialService"],
     ),
     "registry": (
         application_pb2.DESCRIPTOR.services_by_name["ApplicationService"],
         compute_resource_pb2.DESCRIPTOR.services_by_name["ComputeResourceService"],
         storage_resource_pb2.DESCRIPTOR.services_by_name["StorageResourceService"],
+        group_resource_profile_pb2.DESCRIPTOR.services_by_name["GroupResourceProfileService"],
+        registry_copy_pb2.DESCRIPTOR.services_by_name["CopyService"],
     ),
     "experiment": (
         project_pb2.DESCRIPTOR.services_by_name["ProjectService"],
         experiment_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
+        sharing_pb2.DESCRIPTOR.services_by_name["SharingService"],
         data_pb2.DESCRIPTOR.services_by_name["DataService"],
+        experiment_copy_pb2.DESCRIPTOR.services_by_name["CopyService"],
     ),
     "scheduler": (scheduler_pb2.DESCRIPTOR.services_by_name["SchedulerService"],),
     "executor": (executor_pb2.DESCRIPTOR.services_by_name["ExecutorService"],),
@@ -34,7 +55,12 @@ PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
 """The services anyone with a token may call, by the service of the mesh that serves them."""
 
 PRIVATE: dict[str, tuple[ServiceDescriptor, ...]] = {
-    "profile": (credential_pb2.DESCRIPTOR.services_by_name["SigningService"],),
+    "profile": (
+        credential_pb2.DESCRIPTOR.services_by_name["SigningService"],
+        profile_snapshot_pb2.DESCRIPTOR.services_by_name["SnapshotService"],
+    ),
+    "registry": (registry_snapshot_pb2.DESCRIPTOR.services_by_name["SnapshotService"],),
+    "executor": (executor_pb2.DESCRIPTOR.services_by_name["ScriptService"],),
     "experiment": (process_pb2.DESCRIPTOR.services_by_name["ProcessService"],),
 }
 """Called between services alone: never forwarded, but their health may be asked for."""
@@ -48,6 +74,11 @@ class Route:
     backend: str
     requests_stream: bool
     responses_stream: bool
+
+    @property
+    def takes_any_token(self) -> bool:
+        """Whether its owner takes what the caller showed, and not only an access token made of that."""
+        return self.path.startswith(f"/{IDENTITY}/")
 
     @property
     def endless(self) -> bool:

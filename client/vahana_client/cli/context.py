@@ -29,11 +29,18 @@ class Context:
     def connect(self) -> Iterator[Connection]:
         """Opens a connection for a while. Whatever fails in it is raised as CommandError: UNREACHABLE where there is no
         mesh, DENIED where there is no readable token."""
-        with Connection(self.address(), self._token()) as connection:
+        with self._open() as connection:
             try:
                 yield connection
             except grpc.RpcError as error:
                 raise explain(error, connection.address) from error
+
+    def _open(self) -> Connection:
+        address, token = self.address(), self._token()
+        try:
+            return Connection(address, token)
+        except OSError as error:
+            raise CommandError(f"cannot read {error.filename}: {error.strerror}", ExitCode.BAD_INPUT) from error
 
     def address(self) -> str:
         """The gateway's address: as given, or that of the mesh in the home directory."""

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from vahana_client.channels import open_channel
 from vahana_client.mesh.ports import answers
 
 _OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
@@ -17,7 +18,7 @@ def serving(address: str, seconds: float = 2.0) -> bool:
     """Asks grpc.health.v1 at HOST:PORT; False where nothing answers in time."""
     if not answers(address, seconds):
         return False
-    with grpc.insecure_channel(address, options=_OPTIONS) as channel:
+    with open_channel(address, _OPTIONS) as channel:
         check: Any = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
         try:
             answer = check(health_pb2.HealthCheckRequest(), timeout=seconds)

@@ -16,6 +16,7 @@ from services.chassis.db import Database
 from services.chassis.errors import LimitExceeded, NotAllowed
 from services.chassis.migrate import upgrade
 from services.chassis.parked import Parked
+from services.chassis.rpc.access import FileToken
 from services.chassis.rpc.client import channel
 from services.chassis.rpc.errors import code_of, to_trailer
 from services.eventsink.__main__ import wire
@@ -62,7 +63,7 @@ class Mesh:
         token = tmp_path / "token"
         token.write_text("token-eventsink")
         self.address = f"127.0.0.1:{self.serve('127.0.0.1:0')}"
-        self._channel = channel(self.address, token, service=EXPERIMENT)
+        self._channel = channel(self.address, FileToken(token), service=EXPERIMENT)
         self._stop = threading.Event()
         handle = Sink(History(self._channel)).handle
         loop = ConsumerLoop(self.bus, EVENTSINK, [STATUS], handle, self.db, Parked(metadata), "status", 10)

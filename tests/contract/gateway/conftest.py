@@ -12,10 +12,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.chassis.run import Chassis
-from services.chassis.settings import Settings
 from services.gateway.__main__ import mount
+from services.gateway.settings import GatewaySettings
+from tests.contract.conftest import IDENTITIES
+from tests.contract.exchange import Exchange
 from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
-from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
+from vahana.profile.v1 import identity_pb2_grpc, tenant_pb2, tenant_pb2_grpc
 
 BACKENDS = ("profile", "registry", "experiment", "scheduler", "executor")
 
@@ -115,6 +117,7 @@ class Backend:
     def __init__(self) -> None:
         self.seen = Seen()
         self.health = Healthy()
+        self.exchange = Exchange(IDENTITIES)
         self.port = 0
         self.server: grpc.Server | None = None
         self.up()
@@ -124,6 +127,7 @@ class Backend:
         tenant_pb2_grpc.add_TenantServiceServicer_to_server(Tenants(self.seen), self.server)
         data_pb2_grpc.add_DataServiceServicer_to_server(Data(self.seen), self.server)
         experiment_pb2_grpc.add_ExperimentServiceServicer_to_server(Experiments(self.seen), self.server)
+        identity_pb2_grpc.add_IdentityServiceServicer_to_server(self.exchange, self.server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
         self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
         self.server.start()
@@ -140,6 +144,7 @@ def backends():
     yield SimpleNamespace(**made)
     for each in made.values():
         each.seen.say.put(None)
+        each.exchange.wait.set()
         each.down()
 
 
@@ -148,9 +153,9 @@ def gateway(serve, backends):
     """The gateway, running; `gateway.stub(kind, who)`."""
 
     def wire() -> Chassis:
-        settings = Settings(service="gateway")
+        settings = GatewaySettings()
         chassis = Chassis.start(settings, None, "services.gateway")
-        mount(chassis.rpc, settings)
+        mount(chassis.rpc, settings, chassis.verifier)
         return chassis
 
     return serve(wire, **{f"{name}_address": f"127.0.0.1:{getattr(backends, name).port}" for name in BACKENDS})

@@ -1,6 +1,8 @@
 """Calls go through the gateway as if it were not there."""
 
 import asyncio
+import base64
+import json
 import threading
 import time
 
@@ -8,12 +10,13 @@ import grpc
 import pytest
 
 from services.chassis.rpc.guard import Guard
+from services.gateway.callers import access_token
 from services.gateway.forward import Forwarder
 from services.gateway.table import PRIVATE, Route, owners, public_names, routes
+from tests.contract.conftest import bearer
 from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
 from vahana.profile.v1 import tenant_pb2, tenant_pb2_grpc
 
-USER = ("authorization", "Bearer token-user")
 DOWNLOAD = {"experiment_id": "exp-1"}
 # gRPC writes a deadline between 1 and 10 s with a resolution of 10 ms, rounded up, at every hop.
 WIRE_ROUNDING = 0.01
@@ -34,7 +37,8 @@ def test_unary_with_metadata_both_ways(gateway, backends):
     assert dict(call.initial_metadata())["x-first"] == "a"
     assert {("x-last", "b"), ("x-last-bin", b"\x00\xff")} <= set(map(tuple, call.trailing_metadata()))
     (received,) = backends.profile.seen.metadata
-    assert {**dict(sent), "authorization": "Bearer token-user"}.items() <= received.items()
+    assert dict(sent).items() <= received.items()
+    assert _subject(received["authorization"]) == "ada"
     assert 0 < backends.profile.seen.remaining[0] <= 9 + 2 * WIRE_ROUNDING
 
 
@@ -85,7 +89,7 @@ def test_a_download_that_breaks_off(gateway):
 def test_uploads(channel):
     upload = data_pb2_grpc.DataServiceStub(channel).UploadFile
     chunks = (data_pb2.UploadFileRequest(chunk=b"x" * 100_000) for _ in range(30))
-    assert upload(chunks, metadata=[USER], timeout=30).size == 3_000_000
+    assert upload(chunks, metadata=[bearer("user")], timeout=30).size == 3_000_000
 
 
 def test_an_upload_refused_half_way_says_why_at_once(channel):
@@ -97,7 +101,7 @@ def test_an_upload_refused_half_way_says_why_at_once(channel):
 
     began = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
-        upload(chunks(), metadata=[USER])
+        upload(chunks(), metadata=[bearer("user")])
     hold.set()
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.DATA_LOSS, "enough")
     assert time.monotonic() - began < 10
@@ -114,7 +118,7 @@ def test_a_watch_shows_changes_as_they_come(gateway, backends):
 
 def test_a_unary_call_given_up_is_given_up_behind(channel, backends):
     call = tenant_pb2_grpc.TenantServiceStub(channel).GetTenant.future(
-        tenant_pb2.GetTenantRequest(name="wait"), metadata=[USER]
+        tenant_pb2.GetTenantRequest(name="wait"), metadata=[bearer("user")]
     )
     assert backends.profile.seen.entered.wait(10)
     call.cancel()
@@ -136,7 +140,7 @@ def test_so_is_an_upload(channel, backends):
         yield data_pb2.UploadFileRequest(chunk=b"x")
         hold.wait(30)
 
-    call = data_pb2_grpc.DataServiceStub(channel).UploadFile.future(chunks(), metadata=[USER])
+    call = data_pb2_grpc.DataServiceStub(channel).UploadFile.future(chunks(), metadata=[bearer("user")])
     assert backends.experiment.seen.entered.wait(10)
     call.cancel()
     hold.set()
@@ -147,7 +151,7 @@ def test_calls_given_up_leave_nothing_behind(gateway, channel, backends, until):
     for _ in range(20):
         backends.profile.seen.entered.clear()
         call = tenant_pb2_grpc.TenantServiceStub(channel).GetTenant.future(
-            tenant_pb2.GetTenantRequest(name="wait"), metadata=[USER]
+            tenant_pb2.GetTenantRequest(name="wait"), metadata=[bearer("user")]
         )
         assert backends.profile.seen.entered.wait(10)
         call.cancel()
@@ -167,14 +171,20 @@ def test_calls_given_up_leave_nothing_behind(gateway, channel, backends, until):
 def test_what_is_not_public_is_not_there(channel, refused, method, code, reason):
     for who in ("user", "admin", "executor"):
         with refused(code, reason):
-            channel.unary_unary(method)(b"", metadata=[("authorization", f"Bearer token-{who}")], timeout=10)
+            channel.unary_unary(method)(b"", metadata=[bearer(who)], timeout=10)
 
 
 def test_no_private_service_is_in_the_table():
     private = {service.full_name for services in PRIVATE.values() for service in services}
-    assert private == {"vahana.profile.v1.SigningService", "vahana.experiment.v1.ProcessService"}
+    assert private == {
+        "vahana.profile.v1.SigningService",
+        "vahana.profile.v1.SnapshotService",
+        "vahana.registry.v1.SnapshotService",
+        "vahana.experiment.v1.ProcessService",
+        "vahana.executor.v1.ScriptService",
+    }
     assert not any(route.path[1:].partition("/")[0] in private for route in routes())
-    assert len(public_names()) == 11
+    assert len(public_names()) == 19
     assert set(owners()) == private | set(public_names())
 
 
@@ -216,6 +226,11 @@ def test_a_backend_that_dies_in_mid_call_is_told(gateway, backends, refused):
     backends.experiment.seen.say.put(None)
 
 
+def _subject(authorization):
+    claims = authorization.removeprefix("Bearer ").split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"]
+
+
 def _answers(stub):
     try:
         stub.GetTenant(tenant_pb2.GetTenantRequest(), timeout=5)
@@ -234,6 +249,7 @@ def test_streams_both_ways_at_once():
     async def scenario():
         backend, front = grpc.aio.server(), grpc.aio.server()
         route = Route("/echo.Echo/Both", "echo", requests_stream=True, responses_stream=True)
+        access_token.set("of-the-test")
         backend.add_generic_rpc_handlers((_One(grpc.stream_stream_rpc_method_handler(echo)),))
         port = backend.add_insecure_port("127.0.0.1:0")
         await backend.start()

@@ -8,15 +8,15 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from services.gateway.table import owners, public_names
+from tests.contract.conftest import bearer
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-USER = [("authorization", "Bearer token-user")]
 
 
 class Authorized(grpc.StreamStreamClientInterceptor):
     def intercept_stream_stream(self, continuation, details, requests):
-        return continuation(details._replace(metadata=USER), requests)
+        return continuation(details._replace(metadata=[bearer("user")]), requests)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_reflection_in_both_versions_needs_a_token(channel, refused, version):
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
     )
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    (answer,) = ask(iter([request]), metadata=USER, timeout=10)
+    (answer,) = ask(iter([request]), metadata=[bearer("user")], timeout=10)
     assert len(answer.list_services_response.service) >= len(public_names())
     with refused(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"):
         list(ask(iter([request]), timeout=10))
