@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from vahana.profile.v1 import identity_pb2
 from vahana_client.connection import Connection
 from vahana_client.home import Home
 from vahana_client.mesh.health import serving
@@ -65,6 +66,11 @@ class RunningMesh:
     def token(self, subject: str = "admin") -> str:
         """The token of the administrator or of a service."""
         return self.home.token_file(subject).read_text().strip()
+
+    def access_token(self, subject: str = "admin") -> str:
+        """What services called directly take from the administrator or a service: its token, exchanged."""
+        with Connection(self.record().gateway, self.token(subject)) as connection:
+            return connection.identity.ExchangeToken(identity_pb2.ExchangeTokenRequest()).access_token
 
     def connect(self) -> Connection:
         """A connection to the gateway, as the administrator."""
