@@ -17,11 +17,14 @@ from vahana.experiment.v1.sharing_pb2_grpc import SharingServiceStub
 from vahana.profile.v1.credential_pb2_grpc import CredentialServiceStub
 from vahana.profile.v1.group_pb2_grpc import GroupServiceStub
 from vahana.profile.v1.identity_pb2_grpc import IdentityServiceStub
+from vahana.profile.v1.identity_provider_pb2_grpc import IdentityProviderServiceStub
+from vahana.profile.v1.tenant_pb2_grpc import TenantServiceStub
 from vahana.profile.v1.token_pb2_grpc import ApiTokenServiceStub
 from vahana.profile.v1.user_pb2_grpc import UserServiceStub
 from vahana.registry.v1.application_pb2_grpc import ApplicationServiceStub
 from vahana.registry.v1.compute_resource_pb2_grpc import ComputeResourceServiceStub
 from vahana.registry.v1.group_resource_profile_pb2_grpc import GroupResourceProfileServiceStub
+from vahana.registry.v1.storage_resource_pb2_grpc import StorageResourceServiceStub
 from vahana_client.channels import open_channel
 
 CALL_SECONDS = 30.0
@@ -70,8 +73,11 @@ class Connection:
         self.group_resource_profiles = GroupResourceProfileServiceStub(channel)
         self.groups = GroupServiceStub(channel)
         self.identity = IdentityServiceStub(channel)
+        self.identity_providers = IdentityProviderServiceStub(channel)
         self.projects = ProjectServiceStub(channel)
         self.sharing = SharingServiceStub(channel)
+        self.storage_resources = StorageResourceServiceStub(channel)
+        self.tenants = TenantServiceStub(channel)
         self.users = UserServiceStub(channel)
 
     def close(self) -> None:

@@ -8,13 +8,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.chassis import log
+from services.chassis import clock, log
 from services.chassis.changes import OWNERS
 from services.chassis.consume import Delivery
 from services.chassis.db import Database
 from services.chassis.entities import Entities
 from services.chassis.errors import Unavailable
 from vahana.event.v1.sync_pb2 import EntityChanged
+
+LONGEST_GAP_US = 86_400 * 1_000_000
+"""A copy read whole longer ago is read again at the next start: messages are kept for three days, and whether this
+service was stopped for longer than that, nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,19 @@ class Copies:
             owner = OWNERS.get(change.kind, "")
             versions[owner] = max(change.version, versions.get(owner, 0))
         with self._db.write() as tx:
+            known: dict[str, int] = {}
             for owner in sorted(versions.keys() & self._peers.keys()):
                 self._entities.saw(tx, owner, versions[owner])
-            self._entities.apply(tx, [change for change in told if change.kind in self._kinds])
+                known[owner] = self._entities.state(tx, owner).snapshot_version
+            # What came before the snapshot is in it, or was undone where the owner was set back to a backup.
+            news = [each for each in told if each.kind in self._kinds and each.version > known[OWNERS[each.kind]]]
+            self._entities.apply(tx, news)
 
     def fill(self, stop: threading.Event) -> None:
-        """Read what was never read whole from its owners, however long they are away. Implements run.Background."""
+        """Read from its owners what was never read whole, or long ago, however long they are away.
+
+        Implements run.Background.
+        """
         left, told, failures = list(self.owners), set[str](), 0
         while left and not stop.is_set():
             left = [owner for owner in left if not self._filled(owner, told)]
@@ -82,7 +93,8 @@ class Copies:
 
     def _filled(self, owner: str, told: set[str]) -> bool:
         try:
-            if self.state(owner).snapshot_us is None:
+            read = self.state(owner).snapshot_us
+            if read is None or read < clock.now_us() - LONGEST_GAP_US:
                 self.rebuild(owner)
         except Unavailable as error:
             if owner not in told:
@@ -97,10 +109,9 @@ class Copies:
         KeyError where none of that owner are kept; errors.Unavailable where it does not answer, with nothing changed.
         """
         peer = self._peers[owner]
-        seen = self.state(owner).version
         export = peer.export([kind for kind in self._kinds if OWNERS[kind] == owner])
         with self._db.write() as tx:
-            self._entities.replace(tx, owner, export.as_of, export.entities, seen=seen)
+            self._entities.replace(tx, owner, export.as_of, export.entities)
         state = self.state(owner)
         self._log.info("copies read whole", owner=owner, entities=state.count, version=export.as_of)
         return state

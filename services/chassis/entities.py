@@ -1,8 +1,11 @@
 """Data in common: entities that one service owns and others keep copies of.
 
 The owner publishes an entity in the transaction that changes it: a row here, and a message in the outbox. Every change
-of any of the owner's entities gets the next version, so that copies keep the highest and messages may come late or
+of any of the owner's entities gets a higher version, so that copies keep the highest and messages may come late or
 twice. What is no more keeps its row, so that a late message cannot bring it back.
+
+A version is the time of its change in microseconds, or the one before plus one where the clock has not gone on: a
+hybrid logical clock (Kulkarni et al. 2014). So an owner whose database was set back to a backup gives none twice.
 """
 
 from __future__ import annotations
@@ -33,10 +36,15 @@ Entity = TypeVar("Entity", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class OwnerState:
-    """How far an owner's entities are known here; `snapshot_us`: when they were last read whole, None for never."""
+    """How far an owner's entities are known here.
+
+    `snapshot_us`: when they were last read whole, None for never; `snapshot_version`: the version all of them were read
+    at, which no message up to it can add to.
+    """
 
     version: int = 0
     snapshot_us: int | None = None
+    snapshot_version: int = 0
 
 
 class Entities:
@@ -54,7 +62,7 @@ class Entities:
         """Tell of an entity as it now is; `message` None where it is no more. In the transaction of the change."""
         if self._outbox is None:
             raise RuntimeError("only the owner of entities publishes them")
-        version = self._next_version(tx, OWNERS[kind])
+        version = self.advance(tx, OWNERS[kind])
         change = EntityChanged(kind=kind, tenant=tenant, name=name, parent=parent, version=version)  # type: ignore[arg-type]
         if message is None:
             change.deleted = True
@@ -131,9 +139,19 @@ class Entities:
         # In one order everywhere: two writers of the same entities wait for one another and never deadlock.
         return tx.execute(upsert, [newest[key] for key in sorted(newest)]).rowcount
 
+    def advance(self, tx: Tx, owner: str) -> int:
+        """Raise the owner's version and return it: what has a lower one is committed, what comes gets a higher one."""
+        version, now = self._owners.c.version, clock.now_us()
+        insert = _insert(tx, self._owners).values(owner=owner, version=now, snapshot_us=None, snapshot_version=0)
+        raised = insert.on_conflict_do_update(
+            index_elements=[self._owners.c.owner], set_={"version": sa.case((version < now, now), else_=version + 1)}
+        )
+        # The row's lock makes versions rise in the order of commits.
+        return tx.execute(raised.returning(version)).scalar_one()
+
     def saw(self, tx: Tx, owner: str, version: int) -> None:
         """Record that a change of that version was heard of; one lower than before changes nothing."""
-        insert = _insert(tx, self._owners).values(owner=owner, version=version, snapshot_us=None)
+        insert = _insert(tx, self._owners).values(owner=owner, version=version, snapshot_us=None, snapshot_version=0)
         higher = insert.on_conflict_do_update(
             index_elements=[self._owners.c.owner],
             set_={"version": insert.excluded.version},
@@ -142,10 +160,9 @@ class Entities:
         tx.execute(higher)
 
     def state(self, tx: Tx, owner: str) -> OwnerState:
-        """Return how far an owner's entities are known here; at the owner itself, its own count."""
-        columns = self._owners.c
-        row = tx.execute(sa.select(columns.version, columns.snapshot_us).where(columns.owner == owner)).one_or_none()
-        return OwnerState(row.version, row.snapshot_us) if row else OwnerState()
+        """Return how far an owner's entities are known here; at the owner itself, its own version."""
+        row = tx.execute(sa.select(self._owners).where(self._owners.c.owner == owner)).one_or_none()
+        return OwnerState(row.version, row.snapshot_us, row.snapshot_version) if row else OwnerState()
 
     def count(self, tx: Tx, owner: str) -> int:
         """Return how many entities of an owner there are, deleted ones aside."""
@@ -153,31 +170,18 @@ class Entities:
         query = sa.select(sa.func.count()).where(columns.kind.in_(kinds_of(owner)), columns.deleted.is_(False))
         return tx.execute(query).scalar_one()
 
-    def replace(self, tx: Tx, owner: str, as_of: int, told: Collection[EntityChanged], *, seen: int = 0) -> None:
+    def replace(self, tx: Tx, owner: str, as_of: int, told: Iterable[EntityChanged]) -> None:
         """Put an owner's entities, read whole when it was at version `as_of`, in place of the copies.
 
-        What was told of since then stays. `seen`: the copies' version before the owner was asked; where that is higher
-        than `as_of`, the owner's database was set back and nothing of the copies stays.
+        What was told of since then stays.
         """
         # The row's lock comes first here and in all who take both.
         self.saw(tx, owner, as_of)
-        set_back = seen > as_of
-        self._remove(tx, owner, set() if set_back else set(map(key_of, told)), None if set_back else as_of)
-        self.apply(tx, told)
-        values = {"snapshot_us": clock.now_us()} | ({"version": as_of} if set_back else {})
-        tx.execute(sa.update(self._owners).where(self._owners.c.owner == owner).values(values))
-
-    def _remove(self, tx: Tx, owner: str, kept: set[Key], up_to: int | None) -> None:
-        """Remove an owner's entities up to a version, or all of them; those to be kept aside."""
         columns = self._table.c
-        query = sa.select(columns.kind, columns.tenant, columns.name).where(columns.kind.in_(kinds_of(owner)))
-        if up_to is not None:
-            query = query.where(columns.version <= up_to)
-        gone = sorted({(row.kind, row.tenant, row.name) for row in tx.execute(query)} - kept)
-        if gone:
-            key = ("kind", "tenant", "name")
-            delete = sa.delete(self._table).where(*(columns[name] == sa.bindparam(f"its_{name}") for name in key))
-            tx.execute(delete, [{f"its_{name}": value for name, value in zip(key, each, strict=True)} for each in gone])
+        tx.execute(sa.delete(self._table).where(columns.kind.in_(kinds_of(owner)), columns.version <= as_of))
+        self.apply(tx, told)
+        values = {"snapshot_us": clock.now_us(), "snapshot_version": as_of}
+        tx.execute(sa.update(self._owners).where(self._owners.c.owner == owner).values(values))
 
     def _some(  # noqa: PLR0917 - which, and by what they are known
         self, tx: Tx, kind: int, tenant: str, column: sa.Column[str], keys: Collection[str], of: type[Entity]
@@ -194,14 +198,6 @@ class Entities:
         return sa.select(columns.content).where(
             columns.kind == kind, columns.tenant == tenant, column.in_(keys), columns.deleted.is_(False)
         )
-
-    def _next_version(self, tx: Tx, owner: str) -> int:
-        insert = _insert(tx, self._owners).values(owner=owner, version=1, snapshot_us=None)
-        raised = insert.on_conflict_do_update(
-            index_elements=[self._owners.c.owner], set_={"version": self._owners.c.version + 1}
-        )
-        # The row's lock makes versions rise in the order of commits.
-        return tx.execute(raised.returning(self._owners.c.version)).scalar_one()
 
     @staticmethod
     def _read(tx: Tx, query: sa.Select[Any]) -> list[EntityChanged]:

@@ -16,6 +16,7 @@ _FIELD = "update_mask"
 def merge(target: Message, source: Message, mask: FieldMask, allowed: Collection[str]) -> None:
     """Put the masked fields of `source` in place of those of `target`; both are of one kind, paths name whole fields.
 
+    What `source` holds beside the fields of its kind is left out: a mask can't name it, and nothing bounds it.
     InvalidFields where the mask names nothing, or a field that is not among `allowed`.
     """
     if not mask.paths:
@@ -29,6 +30,7 @@ def merge(target: Message, source: Message, mask: FieldMask, allowed: Collection
     # What is left of a copy when all else is cleared is what the mask names.
     part = type(source)()
     part.CopyFrom(source)
+    part.DiscardUnknownFields()
     for descriptor, _ in source.ListFields():
         if descriptor.name not in mask.paths:
             part.ClearField(descriptor.name)

@@ -104,6 +104,7 @@ def _entity(metadata: sa.MetaData) -> None:
         sa.Column("owner", sa.String(63), primary_key=True),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("snapshot_us", sa.BigInteger, nullable=True),
+        sa.Column("snapshot_version", sa.BigInteger, nullable=False),
     )
 
 

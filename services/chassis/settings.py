@@ -73,6 +73,10 @@ class Settings(BaseSettings):
 
     worker_threads: int = Field(default=16, ge=1, le=256)
     """Threads that serve unary calls."""
+    calls_per_caller: int = Field(default=200, ge=1)
+    """Most calls that one subject of one tenant may have under way at once, watches included."""
+    watches_per_caller: int = Field(default=100, ge=1)
+    """Most streams without an end of their own among them."""
     drain_seconds: float = Field(default=10.0, ge=0)
     """How long calls under way may take to end once the process is told to stop."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

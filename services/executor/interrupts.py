@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+
+from services.chassis import log
+
+_log = log.get(__name__)
 
 
 class Interrupted(Exception):  # noqa: N818 - nothing is wrong: somebody wanted it
@@ -21,12 +25,14 @@ class Interrupt:
         self._cuts: list[Callable[[], None]] = []
 
     def tell(self) -> None:
-        """Say it, and cut off what is under way. From any thread."""
+        """Say it, and have what is under way cut off. From any thread, and at once: the cuts, which a host that does
+        not answer can hold up, are made on a thread of their own.
+        """
         with self._lock:
             cuts = [] if self._told else list(self._cuts)
             self._told = True
-        for cut in cuts:
-            cut()
+        if cuts:
+            threading.Thread(target=self._make, args=(cuts,), name="cut", daemon=True).start()
 
     @property
     def told(self) -> bool:
@@ -40,7 +46,9 @@ class Interrupt:
 
     @contextmanager
     def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
-        """Have `cut` called when it is said during the block; Interrupted where it was said before."""
+        """Have `cut` called when it is said during the block, which may end before; Interrupted where it was said
+        before.
+        """
         with self._lock:
             self.check()
             self._cuts.append(cut)
@@ -49,3 +57,17 @@ class Interrupt:
         finally:
             with self._lock:
                 self._cuts.remove(cut)
+
+    def _make(self, cuts: Sequence[Callable[[], None]]) -> None:
+        for cut in cuts:
+            with self._lock:
+                needed = cut in self._cuts
+            if needed:
+                _try(cut)
+
+
+def _try(cut: Callable[[], None]) -> None:
+    try:
+        cut()
+    except Exception:
+        _log.exception("what is to be ended was not cut off cleanly")

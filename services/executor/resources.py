@@ -16,6 +16,7 @@ from services.executor.checking import Host, check
 from services.executor.domain.places import ProcessPlace, process_place, well_formed
 from services.executor.domain.troubles import Failure
 from services.executor.reports import report_message
+from services.executor.runner import manager
 from services.executor.tasks.submission import submission_request
 from services.executor.throttle import Throttle
 from vahana.event.v1 import event_pb2, task_pb2
@@ -54,22 +55,22 @@ class Resources:
         if request.HasField("target"):
             _log_in_as(target, request.target)
         host = _host(who.tenant, target, queues)
-        with self._throttle.turn(who.tenant, f"{target.address}:{target.port}"):
+        with self._throttle.turn(who.tenant, f"{host.site.address}:{host.site.port}"):
             report = check(self._logins, host)
         message = report_message(request.compute_resource, report, clock.now_us())
         return executor_pb2.CheckComputeResourceResponse(report=message)
 
     def render(self, request: executor_pb2.RenderJobScriptRequest) -> executor_pb2.RenderJobScriptResponse:
         """Return the script of a job, with a word for the id its process is yet to get."""
-        manager = self._managers.get(request.target.job_manager)
-        if manager is None:
-            served = ", ".join(task_pb2.JobManager.Name(each) for each in self._managers)  # type: ignore[arg-type]
-            raise _refused("target.job_manager", f"no executor serves it; served are: {served}")
+        try:
+            jobs = manager(self._managers, request.target)
+        except Failure as failure:
+            raise _refused("target.job_manager", failure.reason) from failure
         process = new_id("proc")
         dispatch = event_pb2.TaskDispatched(process_id=process, task_id=request.task_id, attempt=1)
         place = _place(request, process)
         try:
-            script = manager.script(submission_request(place, dispatch, request.job_submission))
+            script = jobs.script(submission_request(place, dispatch, request.job_submission))
         except Failure as failure:
             raise _refused("job_submission", failure.reason) from failure
         return executor_pb2.RenderJobScriptResponse(job_script=script.replace(process, _PROCESS))

@@ -119,7 +119,8 @@ def manager(managers: Mapping[int, JobManager], target: task_pb2.Target) -> JobM
     """Return the job manager of a target; one that is not set is FORK."""
     number = target.job_manager or task_pb2.JOB_MANAGER_FORK
     if number not in managers:
-        raise Failure(Condition.UNKNOWN, f"this executor does not know the job manager number {number}")
+        served = ", ".join(task_pb2.JobManager.Name(each) for each in managers)  # type: ignore[arg-type]
+        raise Failure(Condition.UNKNOWN, f"no executor serves the job manager number {number}; served are: {served}")
     return managers[number]
 
 

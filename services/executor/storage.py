@@ -11,6 +11,7 @@ from services.executor.domain.claims import Claim, ClaimState, Key
 from services.executor.schema import claim as table
 
 _COLUMNS = [table.c[field.name] for field in fields(Claim)]
+_KEY = (table.c.process_id, table.c.task_id, table.c.attempt)
 
 
 def insert(tx: Tx, claims: Sequence[Claim]) -> int:
@@ -20,9 +21,7 @@ def insert(tx: Tx, claims: Sequence[Claim]) -> int:
 
 def lock(tx: Tx, keys: Sequence[Key]) -> dict[Key, Claim]:
     """Return those claims that exist, locked until the end of the transaction, always in one order."""
-    order = (table.c.process_id, table.c.task_id, table.c.attempt)
-    wanted = sa.tuple_(*order).in_([tuple(key) for key in keys])
-    query = sa.select(*_COLUMNS).where(wanted).order_by(*order).with_for_update()
+    query = sa.select(*_COLUMNS).where(*_are(keys)).order_by(*_KEY).with_for_update()
     return {claim.key: claim for claim in _claims(tx, query)}
 
 
@@ -35,9 +34,7 @@ def asked_to_end(tx: Tx, keys: Collection[Key]) -> dict[Key, str]:
     """Return those of these claims that are to be ended, and why."""
     if not keys:
         return {}
-    order = (table.c.process_id, table.c.task_id, table.c.attempt)
-    wanted = (sa.tuple_(*order).in_([tuple(key) for key in keys]), table.c.cancel)
-    rows = tx.execute(sa.select(*order, table.c.cancel_reason).where(*wanted))
+    rows = tx.execute(sa.select(*_KEY, table.c.cancel_reason).where(*_are(keys), table.c.cancel))
     return {Key(*row[:3]): row[3] for row in rows}
 
 
@@ -137,7 +134,7 @@ def others_live(tx: Tx, key: Key) -> bool:
 
 def list_open(tx: Tx, tenant: str, after: tuple[int, Key] | None, limit: int) -> list[Claim]:
     """Return claims of a tenant that have not ended, by time of acceptance, from behind `after`."""
-    order = (table.c.created_us, table.c.process_id, table.c.task_id, table.c.attempt)
+    order = (table.c.created_us, *_KEY)
     query = sa.select(*_COLUMNS).where(table.c.tenant == tenant, table.c.state != ClaimState.ENDED)
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*map(sa.literal, (after[0], *after[1]))))
@@ -152,6 +149,12 @@ def purge(tx: Tx, before_us: int) -> int:
 
 def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.process_id == key.process_id, table.c.task_id == key.task_id, table.c.attempt == key.attempt
+
+
+def _are(keys: Collection[Key]) -> tuple[sa.ColumnElement[bool], ...]:
+    # SQLite searches no index for tuples, only for single columns.
+    processes = {key.process_id for key in keys}
+    return table.c.process_id.in_(sorted(processes)), sa.tuple_(*_KEY).in_([tuple(key) for key in keys])
 
 
 def _values(claim: Claim) -> dict[str, Any]:

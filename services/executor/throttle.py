@@ -14,13 +14,15 @@ _MINUTE = 60.0
 
 
 class Throttle:
-    """At most so many at once at one host, and so many a minute for one tenant."""
+    """At most so many at once for one tenant at one host, and at one host; and so many a minute for one tenant."""
 
-    def __init__(self, *, at_once: int = 2, a_minute: int = 30, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` is a clock in seconds."""
-        self._at_once, self._a_minute, self._now = at_once, a_minute, now
+    def __init__(
+        self, *, at_once: int = 2, at_host: int = 8, a_minute: int = 30, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`at_once`: for one tenant at one host; `at_host`: for all of them there; `now` is a clock in seconds."""
+        self._at_once, self._at_host, self._a_minute, self._now = at_once, at_host, a_minute, now
         self._lock = threading.Lock()
-        self._hosts: Counter[str] = Counter()
+        self._turns: Counter[tuple[str, str]] = Counter()
         self._begun: dict[str, deque[float]] = {}
 
     @contextmanager
@@ -32,8 +34,8 @@ class Throttle:
             yield
         finally:
             with self._lock:
-                self._hosts[host] -= 1
-                self._hosts += Counter()
+                self._turns[tenant, host] -= 1
+                self._turns += Counter()
 
     def _admit(self, tenant: str, host: str) -> None:
         now = self._now()
@@ -42,10 +44,12 @@ class Throttle:
         times = self._begun.get(tenant, deque())
         while times and times[0] <= now - _MINUTE:
             times.popleft()
-        if self._hosts[host] >= self._at_once:
+        if self._turns[tenant, host] >= self._at_once:
             raise LimitExceeded(f"{host} is being checked {self._at_once} times at once already; try again in a while")
+        if sum(count for (_, at), count in self._turns.items() if at == host) >= self._at_host:
+            raise LimitExceeded(f"{host} is being checked for too many at once; try again in a while")
         if len(times) >= self._a_minute:
             raise LimitExceeded(f"{self._a_minute} checks a minute are the limit; try again in a while")
         times.append(now)
         self._begun[tenant] = times
-        self._hosts[host] += 1
+        self._turns[tenant, host] += 1

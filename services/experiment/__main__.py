@@ -27,6 +27,7 @@ from services.experiment.handlers.files import Files
 from services.experiment.handlers.history import History
 from services.experiment.handlers.intents import Intents
 from services.experiment.handlers.launching import Launching
+from services.experiment.handlers.memberships import Memberships
 from services.experiment.handlers.plans import Plans
 from services.experiment.handlers.projects import Projects
 from services.experiment.handlers.recording import Recording
@@ -72,7 +73,7 @@ def serve(
     """Put the service's use cases together and add them to the server."""
     catalog = CopiedCatalog(source)
     requests = Requests(metadata)
-    access = Access(entities)
+    access = Access(entities, Memberships(source))
     checker = Checker(db, catalog, access)
     wakeups = Wakeups()
     bounds = Bounds(

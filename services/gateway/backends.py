@@ -31,12 +31,15 @@ class Backends:
     @functools.cache  # noqa: B019 - lives as long as the process
     def calls(self, backend: str) -> grpc.aio.Channel:
         """For calls passed on. Repeating them is left to callers, who know which of theirs may be repeated."""
-        return self._connect(backend, health_checked=True)
+        return self._connect(backend, self._options(health_checked=True))
 
     @functools.cache  # noqa: B019 - as above
     def health(self, backend: str) -> grpc.aio.Channel:
-        """For asking after health, which reaches a service that takes no calls now."""
-        return self._connect(backend, health_checked=False)
+        """For asking after health, which reaches a service that takes no calls now.
+
+        Anybody may ask, and takes no room from calls by it: it has a connection of its own.
+        """
+        return self._connect(backend, self._options(health_checked=False, own_connection=True))
 
     async def exchange(self, token: str) -> identity_pb2.ExchangeTokenResponse:
         """Ask profile for an access token for `token`; raises grpc.RpcError."""
@@ -47,6 +50,8 @@ class Backends:
         )
         return answer
 
-    def _connect(self, backend: str, *, health_checked: bool) -> grpc.aio.Channel:
-        options = connections.channel_options(self._max_message_bytes, retries=False, health_checked=health_checked)
+    def _options(self, **policy: bool) -> connections.Options:
+        return connections.channel_options(self._max_message_bytes, retries=False, **policy)
+
+    def _connect(self, backend: str, options: connections.Options) -> grpc.aio.Channel:
         return connections.connect_aio(self._addresses[backend], options, self._tls)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from services.chassis.errors import LimitExceeded, NotAllowed, TokenInvalid, TokenMissing
+from services.chassis.errors import LimitExceeded, NotAllowed, Refusal, TokenInvalid, TokenMissing
 from services.chassis.rpc.access_tokens import MAX_TOKEN_LENGTH, AccessTokenVerifier, issued_here, token_digest
-from services.chassis.rpc.auth import Identity, Undecided
+from services.chassis.rpc.auth import SERVICE, Identity, Undecided
+from services.chassis.rpc.connections import address_of
 from services.gateway.exchange import Entry, Exchanges
 from services.gateway.limits import Buckets
 from services.gateway.settings import GatewaySettings
@@ -46,25 +47,32 @@ class Callers:
 
     def _count(self, entry: Entry) -> Identity:
         identity = entry.identity
+        if SERVICE in identity.roles:
+            # It may act in any tenant, which is nothing to have from outside.
+            raise NotAllowed("services of the mesh call one another directly, not through the gateway")
         if not self._calls.take((identity.tenant, identity.subject)):
             raise LimitExceeded(f"{identity.subject!r} calls too often; call again later")
         access_token.set(entry.access_token)
         return identity
 
     async def _decide(self, token: str, context: Any) -> Identity:
-        peer = _address(context.peer())
-        if not self._failures.has_room(peer):
+        address = address_of(context.peer())
+        # Each is taken for a failure until it is known not to be: as many as come at once would all find room.
+        if not self._failures.take(address):
             raise LimitExceeded("too many calls from there have shown no good token; call again later")
         try:
-            return self._count(await self._authenticate(token))
-        except (TokenInvalid, NotAllowed):
-            self._failures.take(peer)
+            identity = self._count(await self._authenticate(token, address))
+        except Refusal as refusal:
+            if not isinstance(refusal, TokenInvalid | NotAllowed):
+                self._failures.give_back(address)
             raise
+        self._failures.give_back(address)
+        return identity
 
-    async def _authenticate(self, token: str) -> Entry:
+    async def _authenticate(self, token: str, address: str) -> Entry:
         if len(token) > MAX_TOKEN_LENGTH or issued_here(token):
             raise TokenInvalid
-        return await self._exchanges.exchange(token)
+        return await self._exchanges.exchange(token, address)
 
     def _signed(self, token: str, digest: bytes) -> Entry | None:
         """For an access token that is good; it goes on as it is."""
@@ -77,8 +85,3 @@ class Callers:
             return Entry(token, self._verifier.verify(token))
         except TokenInvalid:
             return None
-
-
-def _address(peer: str) -> str:
-    """The caller's address without the port, which is another each time."""
-    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ REFUSED_SECONDS = 5.0
 """How long a refusal is repeated without asking."""
 _KEPT = 10_000
 _AT_ONCE = 500
+_AT_ONCE_EACH = 20
+"""Of those, for one address: whoever shows tokens by the hundred must not keep all others out."""
 
 Ask = Callable[[str], Awaitable[identity_pb2.ExchangeTokenResponse]]
 """Exchanges a token; raises grpc.RpcError."""
@@ -47,14 +50,15 @@ class Exchanges:
         self._entries: Recent[bytes, Entry] = Recent(_KEPT, clock)
         self._refusals: Recent[bytes, Refusal] = Recent(_KEPT, clock)
         self._under_way: dict[bytes, asyncio.Task[Entry]] = {}
+        self._under_way_for: Counter[str] = Counter()
 
     def known(self, digest: bytes) -> Entry | None:
         """What is known of a token without asking, by its digest."""
         return self._entries.get(digest)
 
-    async def exchange(self, token: str) -> Entry:
-        """Ask profile, once however many ask for the same. Raises the refusal that profile answers with, LimitExceeded
-        where too many are asked about, and Unavailable where profile does not answer."""
+    async def exchange(self, token: str, address: str) -> Entry:
+        """Ask profile for a caller at `address`, once however many ask for the same. Raises the refusal that profile
+        answers with, LimitExceeded where too many are asked about, and Unavailable where profile does not answer."""
         digest = token_digest(token)
         refusal = self._refusals.get(digest)
         if refusal is not None:
@@ -62,16 +66,26 @@ class Exchanges:
             raise refusal.with_traceback(None)
         task = self._under_way.get(digest)
         if task is None:
-            if len(self._under_way) >= _AT_ONCE:
-                raise LimitExceeded("too many callers come in at once; call again later")
-            task = asyncio.create_task(self._exchange(token, digest))
-            self._under_way[digest] = task
-            task.add_done_callback(lambda ended: self._ended(digest, ended))
+            task = self._begin(token, digest, address)
         # One caller that gives up must not take the answer from the others.
         return await asyncio.shield(task)
 
-    def _ended(self, digest: bytes, task: asyncio.Task[Entry]) -> None:
+    def _begin(self, token: str, digest: bytes, address: str) -> asyncio.Task[Entry]:
+        if self._under_way_for[address] >= _AT_ONCE_EACH:
+            raise LimitExceeded(f"{_AT_ONCE_EACH} tokens from there are being looked at already; call again later")
+        if len(self._under_way) >= _AT_ONCE:
+            raise LimitExceeded("too many callers come in at once; call again later")
+        task = asyncio.create_task(self._exchange(token, digest))
+        self._under_way[digest] = task
+        self._under_way_for[address] += 1
+        task.add_done_callback(lambda ended: self._ended(digest, address, ended))
+        return task
+
+    def _ended(self, digest: bytes, address: str, task: asyncio.Task[Entry]) -> None:
         del self._under_way[digest]
+        self._under_way_for[address] -= 1
+        if not self._under_way_for[address]:
+            del self._under_way_for[address]
         if not task.cancelled():
             # Seen, even where all who waited for it have gone.
             task.exception()
@@ -85,12 +99,12 @@ class Exchanges:
                 raise Unavailable("profile does not answer, which tells who a new caller is") from error
             self._refusals.put(digest, refusal, self._clock() + REFUSED_SECONDS)
             raise refusal from None
-        entry = Entry(answer.access_token, _identity(answer.caller))
-        left = answer.expire_time.ToNanoseconds() / 1e9 - self._wall()
-        self._entries.put(digest, entry, self._clock() + min(KEPT_SECONDS, left))
+        end = answer.expire_time.ToNanoseconds() / 1e9
+        entry = Entry(answer.access_token, _identity(answer.caller, end))
+        self._entries.put(digest, entry, self._clock() + min(KEPT_SECONDS, end - self._wall()))
         return entry
 
 
-def _identity(caller: identity_pb2.Caller) -> Identity:
+def _identity(caller: identity_pb2.Caller, end: float) -> Identity:
     roles, scopes = frozenset(caller.roles), frozenset(caller.scopes)
-    return Identity(caller.subject, caller.tenant, roles, scopes, caller.token_id)
+    return Identity(caller.subject, caller.tenant, roles, scopes, caller.token_id, end)

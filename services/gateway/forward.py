@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 
+from services.chassis import log
 from services.chassis.errors import Unavailable
 from services.chassis.rpc.auth import REQUEST_ID_KEY
 from services.chassis.rpc.errors import DETAILS_KEY
@@ -20,6 +21,8 @@ from services.chassis.rpc.guard import Guard, refuse, request_id
 from services.gateway.backends import Backends
 from services.gateway.callers import access_token
 from services.gateway.table import Route
+
+_log = log.get(__name__)
 
 # What belongs to one hop; gRPC writes its own on the next.
 _HOP = frozenset({"user-agent", "te", "content-type", REQUEST_ID_KEY})
@@ -54,18 +57,16 @@ class Forwarder:
 
     async def _unary_unary(self, request: bytes, context: Any) -> bytes:
         # By far the most of all calls are of this kind: what `_passed` does, in as few steps as can be.
-        self._guard.active += 1
         try:
-            call = self._start(context, request)
-            response: bytes = await call
-            await _pass_metadata(call, context)
-            return response
+            with self._guard.counted():
+                call = self._start(context, request)
+                response: bytes = await call
+                await _pass_metadata(call, context)
+                return response
         except grpc.aio.AioRpcError as error:
             await self._pass_error(error, context)
         except Exception as error:
             await self._guard.fail(context, error)
-        finally:
-            self._guard.active -= 1
         raise AssertionError("a call that failed is ended by then")
 
     async def _unary_stream(self, request: bytes, context: Any) -> None:
@@ -117,8 +118,10 @@ class Forwarder:
     async def _pass_error(self, error: grpc.aio.AioRpcError, context: Any) -> None:
         trailers: Any = tuple(error.trailing_metadata() or ())
         if error.code() is grpc.StatusCode.UNAVAILABLE and not any(key == DETAILS_KEY for key, _ in trailers):
+            # The details name the service's address, which is nothing to callers.
             backend = self._route.backend
-            await refuse(context, Unavailable(f"the service {backend} does not answer: {error.details()}"))
+            _log.warning("a service does not answer", backend=backend, details=error.details())
+            await refuse(context, Unavailable(f"the service {backend} does not answer; call again later"))
         await context.abort(error.code(), error.details() or "", trailers)
 
 

@@ -19,10 +19,6 @@ class Buckets:
         self._callers = callers
         self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
-    def has_room(self, caller: Hashable) -> bool:
-        """Whether `take` would succeed now."""
-        return self._present(caller, self._clock()) >= 1
-
     def take(self, caller: Hashable) -> bool:
         """Count a call; False, and nothing counted, where it is one too many."""
         now = self._clock()
@@ -34,6 +30,12 @@ class Buckets:
         if len(self._left) > self._callers:
             self._left.popitem(last=False)
         return True
+
+    def give_back(self, caller: Hashable) -> None:
+        """Count a call no more that was counted before."""
+        now = self._clock()
+        if caller in self._left:
+            self._left[caller] = min(self._burst, self._present(caller, now) + 1), now
 
     def _present(self, caller: Hashable, now: float) -> float:
         left, at = self._left.get(caller, (self._burst, now))

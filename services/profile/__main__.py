@@ -1,10 +1,14 @@
 """Starts profile: `python -m services.profile`."""
 
 import sys
+from functools import partial
 
+from services.chassis.changes import PROFILE
+from services.chassis.db import Database
 from services.chassis.entities import Entities
 from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
+from services.chassis.rpc.exports import ExportedEntities
 from services.chassis.run import Chassis, main
 from services.profile.handlers.authentication import Authentication
 from services.profile.handlers.bootstrap import Bootstrap
@@ -18,7 +22,6 @@ from services.profile.handlers.opening import ensure_first, open_vault
 from services.profile.handlers.publishing import Publisher
 from services.profile.handlers.signing import Signing
 from services.profile.handlers.signing_keys import SigningKeys
-from services.profile.handlers.snapshots import Snapshots
 from services.profile.handlers.tenants import Tenants
 from services.profile.handlers.tokens import ApiTokens
 from services.profile.handlers.users import Users
@@ -43,6 +46,7 @@ from vahana.profile.v1 import (
     group_pb2_grpc,
     identity_pb2_grpc,
     identity_provider_pb2_grpc,
+    snapshot_pb2,
     snapshot_pb2_grpc,
     tenant_pb2_grpc,
     token_pb2_grpc,
@@ -54,7 +58,7 @@ def wire() -> Chassis:
     """Put the service together."""
     settings = ProfileSettings()
     chassis = Chassis.start(settings, metadata, "services.profile")
-    master = open_vault(chassis.db, settings.master_key_file, settings.master_key.get_secret_value())
+    master = _master_key(chassis.db, settings)
     outbox = Outbox(metadata)
     entities = Entities(metadata, outbox)
     publisher = Publisher(entities)
@@ -62,14 +66,27 @@ def wire() -> Chassis:
     requests = Requests(metadata)
     _serve_people(chassis, requests, publisher)
     _serve_secrets(chassis, requests, master)
-    _serve_identities(chassis, requests, master, publisher)
+    _serve_identities(chassis, requests, master, publisher, private=settings.private_identity_providers)
     chassis.rpc.add(
         snapshot_pb2_grpc.add_SnapshotServiceServicer_to_server,
-        SnapshotService(Snapshots(chassis.db, entities)),
+        SnapshotService(
+            ExportedEntities(
+                PROFILE,
+                chassis.db,
+                entities,
+                part=snapshot_pb2.ExportEntitiesResponse,
+                found=snapshot_pb2.FindEntitiesResponse,
+            )
+        ),
         "vahana.profile.v1.SnapshotService",
     )
     chassis.relay(outbox)
     return chassis
+
+
+def _master_key(db: Database, settings: ProfileSettings) -> MasterKey:
+    given = settings.master_key.get_secret_value()
+    return open_vault(db, settings.master_key_file, given, lost=settings.master_key_lost)
 
 
 def _serve_people(chassis: Chassis, requests: Requests, publisher: Publisher) -> None:
@@ -108,12 +125,14 @@ def _serve_secrets(chassis: Chassis, requests: Requests, master: MasterKey) -> N
     )
 
 
-def _serve_identities(chassis: Chassis, requests: Requests, master: MasterKey, publisher: Publisher) -> None:
+def _serve_identities(
+    chassis: Chassis, requests: Requests, master: MasterKey, publisher: Publisher, *, private: bool
+) -> None:
     settings = chassis.settings
     keys = SigningKeys(chassis.db, master, settings.jwks_file)
     keys.refresh()
     chassis.background("signing-keys", keys.run)
-    logins = Logins(chassis.db, publisher, KeyCache(fetch))
+    logins = Logins(chassis.db, publisher, KeyCache(partial(fetch, private=private)))
     authentication = Authentication(chassis.db, Bootstrap(settings.identities_file), logins, chassis.verifier)
     identities = Identities(authentication, keys)
     chassis.rpc.add(
@@ -124,7 +143,7 @@ def _serve_identities(chassis: Chassis, requests: Requests, master: MasterKey, p
     )
     chassis.rpc.add(
         identity_provider_pb2_grpc.add_IdentityProviderServiceServicer_to_server,
-        IdentityProviderService(IdentityProviders(chassis.db, requests)),
+        IdentityProviderService(IdentityProviders(chassis.db, requests, private=private)),
         "vahana.profile.v1.IdentityProviderService",
     )
 

@@ -171,6 +171,7 @@ identity_provider = Table(
     Column("disabled", Boolean, nullable=False),
     Column("create_time_us", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("by_operator", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("tenant", "name", name="pk_identity_provider"),
     UniqueConstraint("issuer", "audience", name="uq_identity_provider_issuer"),
     ForeignKeyConstraint(["tenant"], ["tenant.name"], name="fk_identity_provider_tenant"),

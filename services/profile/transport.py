@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from services.chassis.rpc.exports import ExportedEntities
 from services.profile.handlers.credentials import Credentials
 from services.profile.handlers.groups import Groups
 from services.profile.handlers.identity import Identities
 from services.profile.handlers.identity_providers import IdentityProviders
 from services.profile.handlers.members import Members
 from services.profile.handlers.signing import Signing
-from services.profile.handlers.snapshots import Snapshots
 from services.profile.handlers.tenants import Tenants
 from services.profile.handlers.tokens import ApiTokens
 from services.profile.handlers.users import Users
@@ -185,7 +185,10 @@ class SigningService(credential_pb2_grpc.SigningServiceServicer):
 class SnapshotService(snapshot_pb2_grpc.SnapshotServiceServicer):
     """Serves vahana.profile.v1.SnapshotService."""
 
-    def __init__(self, snapshots: Snapshots) -> None:
+    def __init__(
+        self,
+        snapshots: ExportedEntities[snapshot_pb2.ExportEntitiesResponse, snapshot_pb2.FindEntitiesResponse],
+    ) -> None:
         self._snapshots = snapshots
 
     def ExportEntities(

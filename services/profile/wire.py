@@ -211,6 +211,7 @@ def identity_provider_to_message(stored: IdentityProvider) -> identity_provider_
         disabled=stored.disabled,
         create_time=to_timestamp(stored.create_time_us),
         revision=stored.revision,
+        by_operator=stored.by_operator,
     )
 
 

@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from services.chassis.bus.topics import REGISTRY_SYNC, SYNC
-from services.chassis.changes import PROFILE
+from services.chassis.changes import PROFILE, REGISTRY
 from services.chassis.copies import Copies
 from services.chassis.entities import Entities
 from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
 from services.chassis.rpc.copies import OperatedCopies
+from services.chassis.rpc.exports import ExportedEntities
 from services.chassis.run import Chassis, main
 from services.chassis.settings import Settings
 from services.chassis.sources import EntitySource
@@ -19,7 +20,6 @@ from services.registry.handlers.deployments import Deployments
 from services.registry.handlers.group_resource_profiles import GroupResourceProfiles
 from services.registry.handlers.groups import CopiedGroups
 from services.registry.handlers.publishing import publish_unpublished
-from services.registry.handlers.snapshots import Snapshots
 from services.registry.handlers.storage_resources import StorageResources
 from services.registry.peers import COPIED, owners
 from services.registry.schema import metadata
@@ -37,6 +37,7 @@ from vahana.registry.v1 import (
     copy_pb2,
     copy_pb2_grpc,
     group_resource_profile_pb2_grpc,
+    snapshot_pb2,
     snapshot_pb2_grpc,
     storage_resource_pb2_grpc,
 )
@@ -82,7 +83,15 @@ def wire() -> Chassis:
     )
     chassis.rpc.add(
         snapshot_pb2_grpc.add_SnapshotServiceServicer_to_server,
-        SnapshotService(Snapshots(chassis.db, entities)),
+        SnapshotService(
+            ExportedEntities(
+                REGISTRY,
+                chassis.db,
+                entities,
+                part=snapshot_pb2.ExportEntitiesResponse,
+                found=snapshot_pb2.FindEntitiesResponse,
+            )
+        ),
         "vahana.registry.v1.SnapshotService",
     )
     operated = OperatedCopies(

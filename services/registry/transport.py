@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from services.chassis.rpc.copies import OperatedCopies
+from services.chassis.rpc.exports import ExportedEntities
 from services.registry.handlers.applications import Applications
 from services.registry.handlers.compute_resources import ComputeResources
 from services.registry.handlers.deployments import Deployments
 from services.registry.handlers.group_resource_profiles import GroupResourceProfiles
-from services.registry.handlers.snapshots import Snapshots
 from services.registry.handlers.storage_resources import StorageResources
 from vahana.registry.v1 import (
     application_pb2,
@@ -172,7 +172,10 @@ class GroupResourceProfileService(group_resource_profile_pb2_grpc.GroupResourceP
 class SnapshotService(snapshot_pb2_grpc.SnapshotServiceServicer):
     """Serves vahana.registry.v1.SnapshotService."""
 
-    def __init__(self, snapshots: Snapshots) -> None:
+    def __init__(
+        self,
+        snapshots: ExportedEntities[snapshot_pb2.ExportEntitiesResponse, snapshot_pb2.FindEntitiesResponse],
+    ) -> None:
         self._snapshots = snapshots
 
     def ExportEntities(

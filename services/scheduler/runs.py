@@ -81,11 +81,11 @@ class Batch:
         intents.follow(run, intended)
         self._moved.add(run.process_id)
         if run.intent is Intent.RUN:
-            for task in self._at_hand(storage.held_tasks(self.tx, run.process_id)):
-                self._dispatch(run, task)
+            self._release(run, self._at_hand(storage.held_tasks(self.tx, run.process_id)))
         elif run.intent is Intent.CANCEL:
-            found = self._at_hand(storage.open_tasks(self.tx, run.process_id))
+            found = self._at_hand(storage.tasks_begun(self.tx, run.process_id))
             self.load_job_owners()
+            self._release(run, found)
             for task in found:
                 self._cancel(run, task)
 
@@ -98,6 +98,10 @@ class Batch:
         if not progress.news(task, report):
             return
         self._keep_job(task, report)
+        if report.state is TaskState.FAILED and intents.leaves_work(run, task):
+            progress.follow_attempt(task)
+            self._dispatch(run, task)
+            return
         was_troubled = task.trouble is not None
         if report.state is not TaskState.FAILED or not self._plan_next(run, task, report):
             progress.hear(task, report, self.now, self._rules.resend_after_us, canceling=doomed(run, task))
@@ -145,6 +149,12 @@ class Batch:
         """Takes up tasks just read; those taken up already stay as they are."""
         return [self.tasks.setdefault(task.key, task) for task in found]
 
+    def _read_plans(self, tasks: Iterable[Task]) -> None:
+        """Has what is planned of these tasks at hand."""
+        missing = {task.key: task for task in tasks if task.planned is None}
+        for key, planned in storage.plans(self.tx, missing).items():
+            missing[key].planned = planned
+
     def _repeat(self, outbox: Outbox, ref: str, again: list[Task], task: Task) -> None:
         if storage.is_kept(self.tx, ref):
             # Changes nothing where the first copy has not left yet.
@@ -159,9 +169,9 @@ class Batch:
 
     def _plan_next(self, run: Run, task: Task, report: Report) -> bool:
         """Plans the attempt after a failed one; False where it was the last."""
-        policy = wire.policy_of(task)
-        if doomed(run, task):
-            policy = replace(policy, max_attempts=task.attempt)
+        self._read_plans([task])
+        planned = wire.policy_of(task)
+        policy = replace(planned, max_attempts=task.attempt) if doomed(run, task) else planned
         decision = after_failure(
             policy,
             task.attempt,
@@ -173,7 +183,7 @@ class Batch:
             progress.plan_attempt(task, report, decision.attempt, self.now + decision.delay_us, policy.max_attempts)
             self.attempts_planned = True
             return True
-        if report.retryable and task.attempt < wire.policy_of(task).max_attempts:
+        if report.retryable and task.attempt < planned.max_attempts:
             self._overrule(run, task, report)
         return False
 
@@ -248,6 +258,12 @@ class Batch:
             case Effect.CLOSE:
                 self._dispatch(run, task)
 
+    def _release(self, run: Run, tasks: Iterable[Task]) -> None:
+        """Dispatches what a pause has put off, but for what a cancel ends."""
+        for task in tasks:
+            if task.held and not doomed(run, task):
+                self._dispatch(run, task)
+
     def _hold(self, run: Run, task: Task) -> None:
         run.troubled_tasks -= task.trouble is not None
         progress.hold(task)
@@ -255,7 +271,7 @@ class Batch:
 
     def _dispatch(self, run: Run, task: Task) -> None:
         run.troubled_tasks -= task.trouble is not None
-        progress.open_attempt(task, self.now, self._rules.resend_after_us)
+        progress.open_attempt(task, self.now, self._rules.resend_after_us, closing=doomed(run, task))
         progress.enter_phase(run, task)
         self._tell_task(run, task, task.state, task.reason, task.condition)
         self._changed[task.key] = task
@@ -284,6 +300,7 @@ class Batch:
         self._rows[run.process_id].append(row)
 
     def _orders(self) -> list[OutboxRow]:
+        self._read_plans(self._dispatched)
         loose = {task.process_id for task in self._dispatched if not task.job_task_id} - self._new.keys()
         jobs = storage.jobs(self.tx, loose)
         dispatches = [

@@ -29,6 +29,8 @@ _outbox = metadata.tables["outbox"]
 
 _RUN_COLUMNS = [run.c[field.name] for field in fields(Run)]
 _TASK_COLUMNS = [task.c[field.name] for field in fields(Task)]
+_READ_COLUMNS = [sa.null() if column is task.c.planned else column for column in _TASK_COLUMNS]
+"""What is planned can be large, and is read where it is asked for alone: see plans."""
 _RUN_CHANGES = (
     *("state", "phase", "reason", "condition", "next_attempt_us", "failure", "failure_condition"),
     *("open_tasks", "troubled_tasks", "emitted", "updated_us", "ended_us"),
@@ -36,7 +38,7 @@ _RUN_CHANGES = (
 )
 _TASK_CHANGES = (
     *("pending", "failed", "skipped", "state", "attempt", "heard", "emitted", "trouble", "reason", "condition"),
-    *("job", "next_attempt_us", "resend_us", "resends", "held"),
+    *("job", "next_attempt_us", "resend_us", "resends", "held", "closing"),
 )
 
 
@@ -72,19 +74,30 @@ def read_tasks(tx: Connection, keys: Collection[TaskKey]) -> list[Task]:
     found: list[Task] = []
     for part in _chunks(keys):
         ids = [f"{process_id}/{task_id}" for process_id, task_id in part]
-        found += [_task(row) for row in tx.execute(sa.select(*_TASK_COLUMNS).where(task.c.id.in_(ids)))]
+        found += [_task(row) for row in tx.execute(sa.select(*_READ_COLUMNS).where(task.c.id.in_(ids)))]
     return found
 
 
-def open_tasks(tx: Connection, process_id: str) -> list[Task]:
-    """The tasks of a process that have not ended, in the order of the plan."""
-    query = sa.select(*_TASK_COLUMNS).where(task.c.process_id == process_id, task.c.state.not_in(ENDED_TASKS))
-    return [_task(row) for row in tx.execute(query.order_by(task.c.position))]
+def tasks_begun(tx: Connection, process_id: str) -> list[Task]:
+    """The tasks of a process whose turn has come and which have not ended, in the order of the plan."""
+    waiting = sa.and_(task.c.state == TaskState.CREATED, task.c.pending > 0)
+    open_ = (task.c.process_id == process_id, task.c.state.not_in(ENDED_TASKS), sa.not_(waiting))
+    return [_task(row) for row in tx.execute(sa.select(*_READ_COLUMNS).where(*open_).order_by(task.c.position))]
+
+
+def plans(tx: Connection, keys: Collection[TaskKey]) -> dict[TaskKey, bytes]:
+    """What is planned of these tasks."""
+    found: dict[TaskKey, bytes] = {}
+    for part in _chunks(keys):
+        ids = [f"{process_id}/{task_id}" for process_id, task_id in part]
+        query = sa.select(task.c.process_id, task.c.task_id, task.c.planned).where(task.c.id.in_(ids))
+        found.update(((row.process_id, row.task_id), row.planned) for row in tx.execute(query))
+    return found
 
 
 def held_tasks(tx: Connection, process_id: str) -> list[Task]:
     """The tasks of a process that could be dispatched but for its pause, in the order of the plan."""
-    query = sa.select(*_TASK_COLUMNS).where(task.c.process_id == process_id, task.c.held)
+    query = sa.select(*_READ_COLUMNS).where(task.c.process_id == process_id, task.c.held)
     return [_task(row) for row in tx.execute(query.order_by(task.c.position))]
 
 
@@ -111,7 +124,7 @@ def update_tasks(tx: Connection, tasks: Collection[Task]) -> None:
 def first_trouble(tx: Connection, process_id: str) -> Task | None:
     """The task of a process that is to be told of: blocked before waiting, then in the order of the plan."""
     query = (
-        sa.select(*_TASK_COLUMNS)
+        sa.select(*_READ_COLUMNS)
         .where(task.c.process_id == process_id, task.c.trouble.is_not(None))
         .order_by(task.c.trouble, task.c.position)
         .limit(1)
@@ -167,7 +180,7 @@ def get_run(tx: Connection, tenant: str, process_id: str) -> Run | None:
 
 def list_tasks(tx: Connection, tenant: str, process_id: str) -> list[Task]:
     """All tasks of a run of the tenant, in the order of the plan."""
-    query = sa.select(*_TASK_COLUMNS).where(task.c.tenant == tenant, task.c.process_id == process_id)
+    query = sa.select(*_READ_COLUMNS).where(task.c.tenant == tenant, task.c.process_id == process_id)
     return [_task(row) for row in tx.execute(query.order_by(task.c.position))]
 
 

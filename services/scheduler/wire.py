@@ -69,10 +69,16 @@ def _storable(text: str) -> str:
 
 def policy_of(task: Task) -> Policy:
     """The bounds of a task's attempts."""
-    retry = task_pb2.PlannedTask.FromString(task.planned).retry
+    retry = _planned(task).retry
     return Policy(
         max(retry.max_attempts, 1), retry.initial_backoff.ToMicroseconds(), retry.max_backoff.ToMicroseconds()
     )
+
+
+def _planned(task: Task) -> task_pb2.PlannedTask:
+    if task.planned is None:
+        raise ValueError(f"what is planned of {task.id} was not read")
+    return task_pb2.PlannedTask.FromString(task.planned)
 
 
 def merged_job(known: bytes | None, told: bytes) -> bytes:
@@ -123,7 +129,7 @@ def task_status(run: Run, task: Task, now: int, *, state: TaskState, reason: str
 
 def dispatch(run: Run, task: Task, jobs: Mapping[str, bytes], now: int) -> OutboxRow:
     """The order to do a task's present attempt. Its id is the same however often it is written."""
-    planned = task_pb2.PlannedTask.FromString(task.planned)
+    planned = _planned(task)
     content = event_pb2.TaskDispatched(
         experiment_id=run.experiment_id,
         process_id=run.process_id,

@@ -69,7 +69,7 @@ class RunningMesh:
 
     def access_token(self, subject: str = "admin") -> str:
         """What services called directly take from the administrator or a service: its token, exchanged."""
-        with Connection(self.record().gateway, self.token(subject)) as connection:
+        with Connection(self.address("profile"), self.token(subject)) as connection:
             return connection.identity.ExchangeToken(identity_pb2.ExchangeTokenRequest()).access_token
 
     def connect(self) -> Connection:

@@ -1,5 +1,6 @@
 """Users with tokens of their own: what they may see is what was shared with them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 
 from tests.e2e.conftest import RunningMesh, wait_until
 from tests.e2e.probe import PROJECT, Probe, prepare
+from vahana.event.v1 import state_pb2
 from vahana.experiment.v1 import experiment_pb2
 from vahana_client.connection import Connection
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "policy" / "chemists.yaml"
 
 
 class Person:
@@ -52,6 +56,13 @@ def wait_readable(connection: Connection, experiment: Probe) -> None:
     wait_until(readable, 20, "the experiment to be readable")
 
 
+def may_use_host(person: Person, experiment: Probe) -> bool:
+    """What a dry run says."""
+    report = json.loads(person.says("experiment", "validate", experiment.id, "-o", "json")[1])
+    verdicts = {each["rule"]: each["allowed"] for each in report["verdicts"]}
+    return bool(verdicts["compute_resource.access"])
+
+
 @pytest.fixture(scope="module")
 def experiment(mesh: RunningMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     directory = tmp_path_factory.mktemp("application")
@@ -85,6 +96,26 @@ def test_a_person_sees_what_was_shared_and_no_more(mesh: RunningMesh, experiment
 
     mesh.ok("share", "remove", "--experiment", experiment.id, "--group", "scientists")
     assert ada.says("experiment", "show", experiment.id)[0] == 2
+
+
+def test_on_a_restricted_host_only_groups_with_a_grant_launch(mesh: RunningMesh, experiment: Probe) -> None:
+    lise = Person(mesh, "lise")
+    mesh.ok("share", "add", "--project", PROJECT, "--user", "lise", "--permission", "write")
+    with lise.connect() as connection:
+        wait_readable(connection, experiment)
+    mesh.ok("compute", "update", "local", "--restricted")
+    try:
+        # What was restricted a moment ago is open until experiment has heard of that.
+        wait_until(lambda: not may_use_host(lise, experiment), 20, "the host to be closed to lise")
+        code, told = lise.says("experiment", "relaunch", experiment.id)
+        assert (code, "NOT_ALLOWED" in told) == (4, True), told
+        mesh.ok("group", "add", "chemists", "--user", "lise")
+        mesh.ok("policy", "apply", EXAMPLE)
+        code, told = lise.says("experiment", "relaunch", experiment.id)
+        assert code == 0, told
+        assert experiment.wait_end().experiment.state == state_pb2.EXPERIMENT_STATE_COMPLETED
+    finally:
+        mesh.ok("compute", "update", "local", "--open")
 
 
 def test_a_narrow_token_does_no_more_than_its_scopes(mesh: RunningMesh, experiment: Probe) -> None:

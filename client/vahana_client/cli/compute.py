@@ -1,4 +1,4 @@
-"""vahana compute add, list, show, check, delete."""
+"""vahana compute add, list, show, update, check, delete."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from vahana.event.v1 import task_pb2
 from vahana.executor.v1 import executor_pb2
@@ -103,6 +104,33 @@ def show(ctx: typer.Context, name: str, output: Output = Format.TABLE) -> None:
 
 
 @cli.command()
+def update(  # noqa: PLR0917 (the command line's options)
+    ctx: typer.Context,
+    name: str,
+    restricted: Annotated[
+        bool | None,
+        typer.Option("--restricted/--open", help="Whether a group resource profile has to let somebody use it."),
+    ] = None,
+    disabled: Annotated[
+        bool | None, typer.Option("--disabled/--enabled", help="Whether nothing may be launched on it.")
+    ] = None,
+    description: Annotated[str | None, typer.Option(help="What people should know of it.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Change who may use a compute resource; what runs on it goes on."""
+    options = {"restricted": restricted, "disabled": disabled, "description": description}
+    changing = [field for field, value in options.items() if value is not None]
+    if not changing:
+        raise BadInputError("nothing to change: say --restricted, --open, --disabled, --enabled or --description")
+    changed = pb.ComputeResource(
+        name=name, restricted=bool(restricted), disabled=bool(disabled), description=description or ""
+    )
+    request = pb.UpdateComputeResourceRequest(compute_resource=changed, update_mask=FieldMask(paths=changing))
+    with context(ctx).connect() as connection:
+        _emit(output, connection.compute_resources.UpdateComputeResource(request).compute_resource)
+
+
+@cli.command()
 def check(ctx: typer.Context, name: str, output: Output = Format.TABLE) -> None:
     """Connect to a compute resource and report what is found; exits with 1 where a check does not pass."""
     request = executor_pb2.CheckComputeResourceRequest(compute_resource=name)
@@ -132,6 +160,7 @@ def _emit(output: Format, one: pb.ComputeResource) -> None:
         ("scratch", one.scratch),
         ("job manager", short(task_pb2.JobManager, one.job_manager)),
         ("queues", ", ".join(queue.name for queue in one.batch_queues)),
+        ("open to", "nobody" if one.disabled else "groups with a profile" if one.restricted else "everybody"),
         ("registered", moment(one.create_time)),
     ]
     emit_one(output, one, facts)

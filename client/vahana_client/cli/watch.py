@@ -65,11 +65,14 @@ def _updates(connection: Connection, experiment_id: str) -> Iterator[pb.WatchExp
     request = pb.WatchExperimentRequest(experiment_id=experiment_id)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
+        answered = False
         try:
             for update in connection.experiments.WatchExperiment(request):
-                deadline = time.monotonic() + PATIENCE_SECONDS
+                answered = True
                 yield update
         except grpc.RpcError as error:
+            # A stream may have been silent for long, and well; only what comes after its break is silence of the mesh.
+            deadline = time.monotonic() + PATIENCE_SECONDS if answered else deadline
             if error.code() != grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:
                 raise
         time.sleep(_PAUSE_SECONDS)

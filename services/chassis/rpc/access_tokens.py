@@ -59,7 +59,7 @@ class AccessTokenVerifier:
     def _check(self, token: str, digest: bytes) -> Identity:
         claims = self._signed_claims(token)
         end = _end(claims, self._clock())
-        identity = _identity(claims)
+        identity = _identity(claims, end)
         self._checked.put(digest, identity, end)
         return identity
 
@@ -121,7 +121,7 @@ def _end(claims: dict[str, Any], now: float) -> float:
     return end + LEEWAY_SECONDS
 
 
-def _identity(claims: dict[str, Any]) -> Identity:
+def _identity(claims: dict[str, Any], end: float) -> Identity:
     texts = [claims.get(name) for name in ("sub", "tenant", "tok")]
     lists = [claims.get(name) for name in ("roles", "scopes")]
     if not all(isinstance(text, str) for text in texts) or not texts[0]:
@@ -130,4 +130,4 @@ def _identity(claims: dict[str, Any]) -> Identity:
         raise TokenInvalid
     subject, tenant, token_id = map(str, texts)
     roles, scopes = (frozenset(each or ()) for each in lists)
-    return Identity(subject, tenant, roles, scopes, token_id)
+    return Identity(subject, tenant, roles, scopes, token_id, end)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.chassis.errors import NotAllowed
@@ -31,6 +32,8 @@ class Identity:
     scopes: frozenset[str] = frozenset({EVERYTHING})
     token_id: str = ""
     """Id of the API token behind it; empty for any other."""
+    end: float = field(default=math.inf, compare=False)
+    """Until when the token shown is taken, in seconds since 1970. Of the token alone: who calls is the same without."""
 
 
 class Verifier(Protocol):
@@ -67,6 +70,11 @@ def set_raw_token(token: str) -> None:
 def caller() -> Identity:
     """The identity behind the present call; LookupError outside of one."""
     return _caller.get()
+
+
+def present_caller() -> Identity | None:
+    """The same; None outside of a call, and within one whose caller is not known or not asked for."""
+    return _caller.get(None)
 
 
 def set_caller(identity: Identity) -> None:

@@ -136,5 +136,7 @@ class Call:
         except DecodeError as error:
             violation = FieldViolation("request", "the bytes received are no message of this method's request type")
             raise InvalidFields([violation]) from error
+        # What this version knows nothing of, no rule has looked at: it must not get into what handlers store and send.
+        message.DiscardUnknownFields()
         validate(message)
         return message

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from services.chassis import ids
+from services.chassis import ids, log
 from services.chassis.errors import TokenInvalid, TokenMissing, Unavailable
 from services.chassis.rpc import connections
 from services.chassis.rpc.access import Token
@@ -22,6 +22,7 @@ UNARY_SECONDS = 20.0
 STREAM_SECONDS = 600.0
 """The same for a call that streams either way."""
 _MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+_log = log.get(__name__)
 _AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -63,7 +64,9 @@ def translate(service: str = "a peer") -> Iterator[None]:
         if refusal is not None:
             raise refusal from error
         if error.code() in _AWAY:
-            raise Unavailable(f"{service} does not answer: {error.details()}") from error
+            # Where a peer is to be found is for the log: what is raised here may reach whoever called this service.
+            _log.warning("a peer does not answer", peer=service, details=error.details())
+            raise Unavailable(f"{service} does not answer") from error
         raise
 
 

@@ -23,14 +23,18 @@ _RETRY_POLICY = {
 }
 
 
-def server_options(max_message_bytes: int) -> Options:
-    """Limits of a server. Connections end after a while so that clients spread over new replicas."""
+def server_options(max_message_bytes: int, max_streams: int) -> Options:
+    """Limits of a server. Connections end after a while so that clients spread over new replicas.
+
+    `max_streams`: how many calls one connection carries. A client keeps back what is above that, without a word, so it
+    is more than the server takes: calls too many are to be refused.
+    """
     return [
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
         # Two processes on one port would each get half of the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_concurrent_streams", 1000),
+        ("grpc.max_concurrent_streams", max_streams),
         ("grpc.max_connection_age_ms", 30 * _MINUTE_MS),
         ("grpc.max_connection_age_grace_ms", 60 * _MINUTE_MS),
         ("grpc.keepalive_time_ms", _MINUTE_MS),
@@ -40,10 +44,13 @@ def server_options(max_message_bytes: int) -> Options:
     ]
 
 
-def channel_options(max_message_bytes: int, *, retries: bool = True, health_checked: bool = True) -> Options:
+def channel_options(
+    max_message_bytes: int, *, retries: bool = True, health_checked: bool = True, own_connection: bool = False
+) -> Options:
     """Limits and policy of a channel. A peer that comes back is found again within two seconds.
 
     `retries`: repeat what came back UNAVAILABLE. `health_checked`: call only those that say SERVING.
+    `own_connection`: share none with the process's other channels to the same place.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if health_checked:
@@ -62,6 +69,7 @@ def channel_options(max_message_bytes: int, *, retries: bool = True, health_chec
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.enable_http_proxy", 0),
+        ("grpc.use_local_subchannel_pool", int(own_connection)),
     ]
 
 
@@ -109,3 +117,8 @@ def target(address: str) -> str:
     """`host:port` is asked of DNS, so that all its addresses are used; a target with a scheme stays as it is."""
     has_scheme = "://" in address or address.startswith(("unix:", "ipv4:", "ipv6:", "dns:"))
     return address if has_scheme else f"dns:///{address}"
+
+
+def address_of(peer: str) -> str:
+    """Of a peer as gRPC names it, the address without the port, which is another each time."""
+    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
+
+from services.chassis.rpc.open_watches import OpenWatches
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -23,6 +26,7 @@ class Health:
         self._known = {"", *services}
         self._serving = False
         self._changed = asyncio.Event()
+        self._open = OpenWatches()
 
     def know(self, service: str) -> None:
         """Answer for this service too."""
@@ -48,14 +52,20 @@ class Health:
     async def Watch(
         self, request: health_pb2.HealthCheckRequest, context: Any
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """The present status, then every change."""
-        last = None
+        """The present status, then every change. LimitExceeded where too many watches are open."""
+        with self._open.one(context.peer()):
+            last = None
+            async with aclosing(self._statuses(request.service)) as statuses:
+                async for status in statuses:
+                    if status != last:
+                        last = status
+                        yield health_pb2.HealthCheckResponse(status=status)
+
+    async def _statuses(self, service: str) -> AsyncGenerator[Any, None]:
+        """The present status, and again whenever it may have changed."""
         while True:
             changed = self._changed
-            status = self._status(request.service)
-            if status != last:
-                last = status
-                yield health_pb2.HealthCheckResponse(status=status)
+            yield self._status(service)
             await changed.wait()
 
     def _status(self, service: str) -> Any:

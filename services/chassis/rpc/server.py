@@ -15,6 +15,7 @@ from services.chassis.rpc.auth import Verifier
 from services.chassis.rpc.calls import Authenticate, Call
 from services.chassis.rpc.gate import Find, Gate
 from services.chassis.rpc.guard import Guard
+from services.chassis.rpc.shares import Shares
 from services.chassis.rpc.tls import Tls
 from services.chassis.settings import Settings
 
@@ -22,6 +23,8 @@ PATIENCE_SECONDS = 60.0
 """How long a unary call may take whose caller set no deadline."""
 MAX_CALLS = 2000
 """Most calls under way at once, watches included."""
+_STREAM_ROOM = 1000
+"""What a connection carries beyond those: watches of health, and calls on their way to be refused."""
 _UPLOAD_THREADS = 16
 
 
@@ -36,7 +39,7 @@ class RpcServer:
     def __init__(self, settings: Settings, verifier: Verifier) -> None:
         self._settings = settings
         self._verifier = verifier
-        self.guard = Guard(PATIENCE_SECONDS)
+        self.guard = Guard(PATIENCE_SECONDS, Shares(settings.calls_per_caller, settings.watches_per_caller))
         # Health needs no token: however much of it is asked, it takes no room from calls that have one.
         self._open_guard = Guard(PATIENCE_SECONDS)
         self._pool = ThreadPoolExecutor(settings.worker_threads, "rpc")
@@ -82,7 +85,8 @@ class RpcServer:
         self._loop = asyncio.get_running_loop()
         self._collect(health_pb2_grpc.add_HealthServicer_to_server, self._health)
         self._add_introspection()
-        self._server = grpc.aio.server(options=connections.server_options(self._settings.max_message_bytes))
+        options = connections.server_options(self._settings.max_message_bytes, MAX_CALLS + _STREAM_ROOM)
+        self._server = grpc.aio.server(options=options)
         gate = Gate(self._find, self._verifier, self.guard, MAX_CALLS, frozenset(self._authenticates))
         self._server.add_generic_rpc_handlers((gate,))
         port = connections.listen(self._server, self._settings.listen, Tls.of(self._settings))

@@ -1,4 +1,4 @@
-"""FORK: a detached process group on the host itself, with a fence against running twice and an exit receipt."""
+"""FORK: a detached session on the host itself, with a fence against running twice and an exit receipt."""
 
 import hashlib
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class ForkJobs:
             *request.earlier,
         ]
         seconds = _SECONDS + request.linger_ms / 1000
-        result = channel.run(scripts.remote("jobs", "submit"), arguments, stdin=script, seconds=seconds)
+        result = channel.run(scripts.remote("session", "jobs", "submit"), arguments, stdin=script, seconds=seconds)
         if result.exit_code != 0:
             raise _refused(channel, result)
         sightings = _sightings(result)
@@ -59,8 +59,8 @@ class ForkJobs:
     def _look(self, channel: Channel, jobs: Sequence[WatchedJob]) -> list[Sighting]:
         lines = "".join(f"{_mode(job)} {job.base} {job.directory}\n" for job in jobs)
         seconds = _SECONDS + _SECONDS_TO_STOP * sum(job.stop for job in jobs)
-        arguments = [str(hundredths(self._grace))]
-        result = channel.run(scripts.remote("jobs", "watch"), arguments, stdin=lines.encode(), seconds=seconds)
+        arguments, script = [str(hundredths(self._grace))], scripts.remote("session", "jobs", "watch")
+        result = channel.run(script, arguments, stdin=lines.encode(), seconds=seconds)
         sightings = _sightings(result)
         if result.exit_code != 0 or len(sightings) != len(jobs):
             said = " ".join(result.complaint.split())[-500:]

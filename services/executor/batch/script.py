@@ -36,7 +36,7 @@ def _limit(request: JobRequest, grace_seconds: float) -> list[str]:
     return [
         f"vahana_limit={hundredths(request.wall_time_ms / 1000)}",
         f"vahana_grace={hundredths(grace_seconds)}",
-        f"vahana_keeper={quote(scripts.text('limit'))}",
+        f"vahana_keeper={quote(scripts.joined('session', 'limit'))}",
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from services.executor.channels.api import Channel, Result, Site, Stream
-from services.executor.interrupts import Interrupt
+from services.executor.interrupts import Interrupt, Interrupted
 
 
 class InterruptibleChannel:
@@ -37,11 +37,14 @@ class InterruptibleChannel:
     ) -> Iterator[Stream]:
         """See Channel."""
         self._interrupt.check()
-        with (
-            self._channel.open(script, arguments, input_bytes=input_bytes, stall_seconds=stall_seconds) as stream,
-            self._interrupt.cutting(stream.abort),
-        ):
-            yield _InterruptibleStream(stream, self._interrupt)
+        with self._channel.open(script, arguments, input_bytes=input_bytes, stall_seconds=stall_seconds) as stream:
+            try:
+                with self._interrupt.cutting(stream.abort):
+                    yield _InterruptibleStream(stream, self._interrupt)
+            except Interrupted:
+                # This may be seen before the cut is made; without it the script would run on.
+                stream.abort()
+                raise
 
 
 class _InterruptibleStream:

@@ -11,6 +11,12 @@ def text(name: str) -> str:
 
 
 @cache
+def joined(*names: str) -> str:
+    """Return the named scripts as one."""
+    return "\n".join(map(text, names))
+
+
+@cache
 def remote(*names: str) -> str:
     """Return the named scripts as one, after the prelude."""
-    return "\n".join(text(name) for name in ("prelude", *names))
+    return joined("prelude", *names)

@@ -13,7 +13,10 @@ ln -- "$candidate" "$vahana_job/.owner" 2> /dev/null
 # The receipt's room is taken now: a disk that fills up must not cost the news of how the job ended.
 printf '%-62s\n' pending > "$vahana_job/.exit.next"
 finish() {
-  if [ -e "$vahana_job/.timeout" ]; then set -- "timeout ${1#* }"; fi
+  if [ -e "$vahana_job/.timeout" ]; then
+    set -- "timeout ${1#* }"
+    vahana_clock= # it goes on until all of the job is gone
+  fi
   printf '%-62s\n' "$1" 1<> "$vahana_job/.exit.next" && mv -f -- "$vahana_job/.exit.next" "$vahana_job/.exit"
   exec 2> /dev/null
   if [ -n "$vahana_clock" ]; then kill -s KILL -- "-$vahana_clock" || kill -s KILL "$vahana_clock"; fi
@@ -27,7 +30,7 @@ if [ -n "$vahana_limit" ]; then
 fi
 exec < /dev/null > "$vahana_job/stdout" 2> "$vahana_job/stderr"
 umask "$vahana_mask"
-# A signal for the whole group ends the program; this shell stays to tell of it, and begins no other.
+# A signal for all of the job ends the program; this shell stays to tell of it, and begins no other.
 vahana_told=
 trap vahana_told=1 TERM INT HUP QUIT
 cd -- "$vahana_work" || finish 'exit 1'

@@ -4,11 +4,11 @@ read -r this_boot < /proc/sys/kernel/random/boot_id
 
 look() {
   state=absent name= id=0 start= boot= node= word= code=
-  [ -e "$1/.owner" ] || return 0
+  [ -f "$1/.owner" ] || return 0
   while read -r key value; do
     case $key in
       name) case $value in *[!A-Za-z0-9._-]*) ;; *) name=$value ;; esac ;;
-      id) case $value in '' | *[!0-9]*) ;; *) id=$value ;; esac ;;
+      id) case $value in '' | 0* | 1 | *[!0-9]* | ????????????????*) ;; *) id=$value ;; esac ;;
       start) start=$value ;; boot) boot=$value ;; node) node=$value ;;
     esac
   done < "$1/.owner"
@@ -19,7 +19,9 @@ look() {
     elif receipt "$1" && [ "$word $code" = "exit 0" ]; then state=ended
     else state=canceled
     fi
-  elif receipt "$1"; then state=ended
+  elif receipt "$1"; then
+    # Of a job that was ended at its limit, what did not heed that is still to be killed.
+    if [ "$word" = timeout ] && [ "$node" = "$here" ] && alive; then state=running; else state=ended; fi
   elif alive; then state=running
   elif receipt "$1"; then state=ended # it ended between the two looks
   elif [ -e "$1/.timeout" ]; then state=ended word=timeout code=137
@@ -29,33 +31,24 @@ look() {
 
 # A receipt that is no receipt, as whatever runs in this account may leave one, counts as none.
 receipt() {
-  [ -e "$1/.exit" ] && read -r word code rest < "$1/.exit" || return 1
+  [ -f "$1/.exit" ] && read -r word code rest < "$1/.exit" || return 1
   case $word in exit | missing | timeout) ;; *) return 1 ;; esac
   case $code in [0-9] | [0-9][0-9] | [12][0-9][0-9]) ;; *) return 1 ;; esac
 }
 
-# Alive is the process of that number that began at that moment, or else any of its group: its shell may have been killed
-# and the program not, and nothing is lost before all of it is gone. Of another node's processes nothing is known here.
+# Alive is the process of that number that began at that moment, or else any of its session: its shell may have been
+# killed and the program not, and nothing is lost before all of it is gone. Of another node's processes nothing is known
+# here.
 alive() {
-  [ -n "$boot" ] || return 1 # a crash of the host may lose what was written last, and leave the fence empty
+  [ -n "$boot" ] && [ "$id" != 0 ] || return 1 # a crash of the host may lose what was written last: an empty fence
   [ "$node" = "$here" ] || return 0
   [ "$this_boot" = "$boot" ] || return 1
   if { read -r stat < "/proc/$id/stat"; } 2> /dev/null; then
     set -- ${stat##*) }
-    [ "${20}" = "$start" ] || return 1 # no process gets a number that a group still has
+    [ "${20}" = "$start" ] || return 1 # no process gets a number that a session still has
     case $1 in Z | X) ;; *) return 0 ;; esac
   fi
-  group_alive
-}
-
-group_alive() {
-  for process in /proc/[0-9]*; do
-    { read -r stat < "$process/stat"; } 2> /dev/null || continue
-    set -- ${stat##*) }
-    [ "$3" = "$id" ] || continue
-    case $1 in Z | X) ;; *) return 0 ;; esac
-  done
-  return 1
+  session_alive
 }
 
 # bar DIRECTORY SUFFIX: takes the fence, if it is free, so that no job ever begins there.
@@ -70,28 +63,30 @@ bar() {
 # there GRACE hundredths of a second later. The file is there before the signal: it says why the job ended.
 cancel() {
   [ "$state" = running ] && [ "$node" = "$here" ] || return 0
-  read -r up rest < /proc/uptime
-  up=${up%.*}${up#*.} since=
+  uptime
   if [ ! -e "$1/.cancel" ]; then
-    printf '%s\n' "$up" > "$1/.cancel" || return 1
-    kill -s TERM -- "-$id" 2> /dev/null
+    # Without room for a file a link may be had: it tells no time, and the job is killed by the next step.
+    { printf '%s\n' "$up" > "$1/.cancel"; } 2> /dev/null || ln -- "$1/.owner" "$1/.cancel" 2> /dev/null
+    if [ -e "$1/.cancel" ]; then signal TERM; else signal KILL; fi
     return 0
   fi
-  read -r since < "$1/.cancel"
-  case $since in '' | *[!0-9]*) since=0 ;; esac
-  if [ "$since" -gt "$up" ] || [ $((up - since)) -ge "$2" ]; then kill -s KILL -- "-$id" 2> /dev/null; fi
+  since=
+  if [ -f "$1/.cancel" ]; then read -r since < "$1/.cancel"; fi
+  # Whatever stands there: a number that the shell cannot count with would end this look at all jobs.
+  case $since in '' | *[!0-9]* | 0?* | ????????????????*) since=0 ;; esac
+  if [ "$since" -gt "$up" ] || [ $((up - since)) -ge "$2" ]; then signal KILL; fi
 }
 
-# end_group: ends the process group of the job looked at, which runs here; politely first.
-end_group() {
+# end_session: ends the job looked at, which runs here; politely first.
+end_session() {
   [ "$state" = running ] && [ "$node" = "$here" ] || return 0
-  kill -s TERM -- "-$id" 2> /dev/null
+  signal TERM
   patience=20
   while [ "$patience" -gt 0 ] && alive; do
     sleep 0.1
     patience=$((patience - 1))
   done
-  kill -s KILL -- "-$id" 2> /dev/null
+  signal KILL
   patience=20
   while [ "$patience" -gt 0 ] && alive; do
     sleep 0.05
@@ -104,7 +99,7 @@ tell() {
   said=
   if [ "$state" = running ] && [ "$node" != "$here" ]; then
     said=$(printf '%s' "$node" | od -An -v -tx1 | tr -d ' \n')
-  elif [ "$state" = ended ] && [ "$word $code" != "exit 0" ] && [ -r "$1/stderr" ]; then
+  elif [ "$state" = ended ] && [ "$word $code" != "exit 0" ] && [ -f "$1/stderr" ] && [ -r "$1/stderr" ]; then
     said=$(tail -c 2048 -- "$1/stderr" | od -An -v -tx1 | tr -d ' \n')
   fi
   printf 'job %s %s %s %s %s %s %s\n' "$state" "$1" "${name:--}" "$id" "${word:--}" "${code:-0}" "${said:--}"

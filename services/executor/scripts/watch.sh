@@ -8,7 +8,7 @@ while IFS= read -r line; do
     if [ "$mode" = cancel ]; then bar "$directory" "cancel.$$"; fi
     look "$directory"
     if [ "$mode" = stop ]; then
-      end_group
+      end_session
       look "$directory"
     elif [ "$mode" = cancel ] || [ "$mode" = end ]; then
       cancel "$directory" "$grace"

@@ -115,7 +115,15 @@ def judge(launch: Launch) -> Judgement:
 def excess(resources: JobResources, limits: Limits) -> list[str]:
     """The fields of `resources` that are over their limits."""
     names = [each.name for each in fields(Limits)]
-    return [name for name in names if 0 < getattr(limits, name) < getattr(resources, name)]
+    return [name for name in names if 0 < getattr(limits, name) < _amount(resources, name)]
+
+
+def _amount(resources: JobResources, name: str) -> float:
+    """How much of it the job takes at least: of CPU cores one on each node, however few it names."""
+    if name == "cpu_count":
+        return max(resources.cpu_count, resources.node_count)
+    amount: float = getattr(resources, name)
+    return amount
 
 
 def _granted(launch: Launch) -> tuple[Verdict, Verdict, Verdict, JobResources]:
@@ -219,7 +227,7 @@ def _queue_limits(queue: BatchQueue | None, wanted: JobResources) -> Verdict:
 def _over(rule: str, where: str, wanted: JobResources, limits: Limits) -> Verdict:
     over = excess(wanted, limits)
     told = ", ".join(
-        f"{getattr(wanted, name):g} {_UNITS[name]} where it allows {getattr(limits, name):g}" for name in over
+        f"{_amount(wanted, name):g} {_UNITS[name]} where it allows {getattr(limits, name):g}" for name in over
     )
     return Verdict(rule, False, f"the job asks {where} for {told}: ask for less", tuple(over))
 

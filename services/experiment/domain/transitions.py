@@ -115,6 +115,9 @@ RELAUNCH: Mapping[ExperimentState, ExperimentState] = {
 # What is asked for, its name, description and tags aside, can be changed until it is launched.
 CHANGEABLE = frozenset({_E.CREATED, _E.VALIDATED})
 
+# Each ends by itself: at any time only some of all experiments are in one of these.
+UNDER_WAY = frozenset({_E.LAUNCHED, _E.EXECUTING, _E.CANCELING})
+
 EXPERIMENT_OF_PROCESS: Mapping[ProcessState, ExperimentState] = {
     _P.CREATED: _E.LAUNCHED,
     _P.QUEUED: _E.LAUNCHED,

@@ -6,14 +6,14 @@ those on itself and on its project.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from services.chassis.clock import from_timestamp
 from services.chassis.db import Tx
 from services.chassis.entities import Entities
-from services.chassis.errors import NotAllowed, NotFound
+from services.chassis.errors import InvalidFields, NotAllowed, NotFound, Refusal
 from services.chassis.rpc.auth import ADMIN, SERVICE, Identity
 from services.experiment.domain.access import (
     Permission,
@@ -25,11 +25,13 @@ from services.experiment.domain.access import (
     user_principal,
 )
 from services.experiment.domain.records import Experiment, Project
+from services.experiment.handlers.memberships import Memberships
 from services.experiment.storage import experiments, projects, shares
 from vahana.event.v1 import sync_pb2
 from vahana.profile.v1 import group_pb2
 
 Row = TypeVar("Row", Experiment, Project)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,26 @@ class Granted(Generic[Row]):
 class Access:
     """Finds projects and experiments for those who may see them."""
 
-    def __init__(self, entities: Entities) -> None:
-        """`entities` are the copies of groups and their members."""
+    def __init__(self, entities: Entities, memberships: Memberships) -> None:
+        """`entities` are the copies of groups and their members, `memberships` brings them up to date."""
         self._entities = entities
+        self._memberships = memberships
+
+    def judged(
+        self, who: Identity, act: Callable[[], Answer], *, passes: Callable[[Answer], bool] = lambda _: True
+    ) -> Answer:
+        """What `act` returns. Before it is refused, or its answer does not pass, the caller's groups are asked for.
+
+        The copies may not have heard yet that they are in a group; then it is done again, once. To be called with no
+        transaction open, and with all that a call does: its transactions are its own.
+        """
+        try:
+            answer = act()
+        except (NotFound, NotAllowed, InvalidFields) as refusal:
+            if not _by_groups(refusal) or not self._memberships.learn(who):
+                raise
+            return act()
+        return act() if not passes(answer) and self._memberships.learn(who) else answer
 
     def experiment(
         self, tx: Tx, who: Identity, experiment_id: str, at_least: Permission, *, lock: bool = False
@@ -74,7 +93,7 @@ class Access:
 
     def permissions(self, tx: Tx, who: Identity, rows: Sequence[Experiment]) -> dict[str, Permission]:
         """The caller's permission on each of these experiments, by id."""
-        if not rows or _unlimited(who) or all(row.owner == who.subject for row in rows):
+        if not rows or _unlimited(who) or all(row.owner == _user(who) for row in rows):
             return {row.experiment_id: Permission.OWNER for row in rows}
         seen = self.visibility(tx, who)
         owners = projects.owners(tx, who.tenant, {row.project for row in rows})
@@ -89,7 +108,7 @@ class Access:
 
     def project_permissions(self, tx: Tx, who: Identity, rows: Sequence[Project]) -> dict[str, Permission]:
         """The caller's permission on each of these projects, by name."""
-        if not rows or _unlimited(who) or all(row.owner == who.subject for row in rows):
+        if not rows or _unlimited(who) or all(row.owner == _user(who) for row in rows):
             return {row.name: Permission.OWNER for row in rows}
         seen = self.visibility(tx, who)
         of_row = {row.name: Shared(SharedKind.PROJECT, row.name) for row in rows}
@@ -100,8 +119,11 @@ class Access:
         """What the caller may see, for lists."""
         if _unlimited(who):
             return Visibility(everything=True, user=who.subject)
-        groups = self._groups(tx, who.tenant, who.subject)
-        return Visibility(everything=False, user=who.subject, principals=(user_principal(who.subject), *groups))
+        user = _user(who)
+        if not user:
+            return Visibility(everything=False, user=user)
+        groups = self._groups(tx, who.tenant, user)
+        return Visibility(everything=False, user=user, principals=(user_principal(user), *groups))
 
     def groups_of(self, tx: Tx, tenant: str, user: str) -> frozenset[str]:
         """The names of the groups the user is in, directly or through another group."""
@@ -125,13 +147,25 @@ class Access:
         return {each.name: group_principal(each.name, from_timestamp(each.create_time)) for each in copies}
 
 
+def _by_groups(refusal: Refusal) -> bool:
+    """Whether someone of other groups might not be refused: of faults, those of the project and of too large a job."""
+    if not isinstance(refusal, InvalidFields):
+        return True
+    return any(each.field.startswith(("spec.project", "spec.resources.")) for each in refusal.violations)
+
+
 def _both(row: Experiment) -> tuple[Shared, Shared]:
     return Shared(SharedKind.EXPERIMENT, row.experiment_id), Shared(SharedKind.PROJECT, row.project)
 
 
 def _unlimited(who: Identity) -> bool:
-    """Administrators may do all in their tenant; the mesh's own services are not asked."""
-    return ADMIN in who.roles or SERVICE in who.roles
+    """Administrators may do all in their tenant; the mesh's own services have calls of their own, and nothing here."""
+    return ADMIN in who.roles and SERVICE not in who.roles
+
+
+def _user(who: Identity) -> str:
+    """The user the caller is; empty for a service, whatever users there are of its name."""
+    return "" if SERVICE in who.roles else who.subject
 
 
 def _demand(permission: Permission, at_least: Permission, what: str) -> None:

@@ -14,7 +14,7 @@ from services.experiment.domain.access import Permission
 from services.experiment.domain.records import Experiment
 from services.experiment.domain.transitions import CHANGEABLE, ExperimentState
 from services.experiment.handlers.access import Access, Granted
-from services.experiment.handlers.checking import Checker
+from services.experiment.handlers.checking import Checker, bound
 from services.experiment.storage import experiments
 from services.experiment.wire import records as wire
 from vahana.experiment.v1 import experiment_pb2 as pb
@@ -44,11 +44,15 @@ class Changing:
 
     def update(self, who: Identity, request: pb.UpdateExperimentRequest) -> pb.UpdateExperimentResponse:
         """Change what the mask names, once what comes of it was found sound."""
+        granted = self._access.judged(who, lambda: self._updated(who, request))
+        return pb.UpdateExperimentResponse(experiment=wire.experiment(granted.row, granted.permission))
+
+    def _updated(self, who: Identity, request: pb.UpdateExperimentRequest) -> Granted[Experiment]:
         for _ in range(_TRIES):
             change = self._change(who, request)
             granted = self._store(who, request, change)
             if granted is not None:
-                return pb.UpdateExperimentResponse(experiment=wire.experiment(granted.row, granted.permission))
+                return granted
         raise StaleRevision(f"experiment {request.experiment_id!r} is changed by others all the time: repeat the call")
 
     def _change(self, who: Identity, request: pb.UpdateExperimentRequest) -> _Change:
@@ -102,6 +106,7 @@ def _merged(row: Experiment, request: pb.UpdateExperimentRequest) -> pb.Experime
         # The version that is stored is one of the application it asked for so far.
         spec.ClearField("application_version")
     masks.check_whole(spec, prefix="spec")
+    bound(spec)
     return spec
 
 

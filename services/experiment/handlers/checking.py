@@ -79,15 +79,16 @@ class Checker:
         `new` are the fields being set: a project among them must be open to the caller (NotAllowed where they may only
         see it), an application must not be retired.
         """
-        if message.ByteSize() > LARGEST_SPEC:
-            fault = f"takes {message.ByteSize()} bytes of at most {LARGEST_SPEC}: pass large content as files"
-            raise InvalidFields([FieldViolation("spec", f"{fault}, and many files as one archive")])
+        bound(message)
         asked = self._asked(who, message, frozenset(new))
         try:
-            return _sound(self._catalog, asked)
+            checked = _sound(self._catalog, asked)
         except InvalidFields:
             # The fault may be that what is known here is old.
-            return _sound(self._catalog.fresh(), asked)
+            checked = _sound(self._catalog.fresh(), asked)
+        # Once more, with what the service has set in it.
+        bound(checked.pinned)
+        return checked
 
     def rehearse(self, who: Identity, message: pb.ExperimentSpec, permission: Permission) -> Rehearsed:
         """A stored experiment with its facts and what the rules say of its launch; InvalidFields names every fault."""
@@ -121,6 +122,13 @@ class Checker:
         except NotFound:
             return False
         return True
+
+
+def bound(message: pb.ExperimentSpec) -> None:
+    """Refuse an experiment that asks for more than is stored of one: whatever stores a spec calls this before."""
+    if message.ByteSize() > LARGEST_SPEC:
+        fault = f"takes {message.ByteSize()} bytes of at most {LARGEST_SPEC}: pass large content as files"
+        raise InvalidFields([FieldViolation("spec", f"{fault}, and many files as one archive")])
 
 
 def _judged(catalog: Catalog, asked: _Asked, permission: Permission) -> Rehearsed:

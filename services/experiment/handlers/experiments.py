@@ -17,7 +17,6 @@ from services.experiment.domain.records import Experiment
 from services.experiment.domain.transitions import ExperimentState
 from services.experiment.handlers.access import Access
 from services.experiment.handlers.checking import Checker
-from services.experiment.handlers.pages import fitting
 from services.experiment.storage import experiments, processes
 from services.experiment.wire import records as wire
 from vahana.experiment.v1 import experiment_pb2 as pb
@@ -40,10 +39,14 @@ class Experiments:
         """Store an experiment that was found sound."""
         with self._db.read() as tx:
             first = self._requests.recalled(tx, request, pb.CreateExperimentResponse)
-        return first or self._add(who, request, request.spec, pb.CreateExperimentResponse)
+        kind = pb.CreateExperimentResponse
+        return first or self._access.judged(who, lambda: self._add(who, request, request.spec, kind))
 
     def clone(self, who: Identity, request: pb.CloneExperimentRequest) -> pb.CloneExperimentResponse:
         """Store another experiment, the caller's, that asks for the same."""
+        return self._access.judged(who, lambda: self._clone(who, request))
+
+    def _clone(self, who: Identity, request: pb.CloneExperimentRequest) -> pb.CloneExperimentResponse:
         with self._db.read() as tx:
             first = self._requests.recalled(tx, request, pb.CloneExperimentResponse)
             if first is not None:
@@ -55,6 +58,9 @@ class Experiments:
 
     def get(self, who: Identity, request: pb.GetExperimentRequest) -> pb.GetExperimentResponse:
         """An experiment with its latest process and that process's tasks."""
+        return self._access.judged(who, lambda: self._get(who, request))
+
+    def _get(self, who: Identity, request: pb.GetExperimentRequest) -> pb.GetExperimentResponse:
         with self._db.read() as tx:
             granted = self._access.experiment(tx, who, request.experiment_id, Permission.READ)
             process_id = granted.row.process_id
@@ -72,13 +78,11 @@ class Experiments:
         before = _place(request.page_token)
         with self._db.read() as tx:
             seen = self._access.visibility(tx, who)
-            rows = experiments.page(tx, who.tenant, seen, _filters(request), before, limit + 1)
-            permissions = self._access.permissions(tx, who, rows)
-        messages = [wire.experiment(row, permissions[row.experiment_id]) for row in rows]
-        count = fitting(messages, limit)
-        last = rows[count - 1] if count < len(rows) else None
-        token = encode_token(last.create_time, last.experiment_id) if last else ""
-        return pb.ListExperimentsResponse(experiments=messages[:count], next_page_token=token)
+            page = experiments.page(tx, who.tenant, seen, _filters(request), before, limit)
+            permissions = self._access.permissions(tx, who, page.items)
+        token = encode_token(page.items[-1].create_time, page.items[-1].experiment_id) if page.more else ""
+        messages = [wire.experiment(row, permissions[row.experiment_id]) for row in page.items]
+        return pb.ListExperimentsResponse(experiments=messages, next_page_token=token)
 
     def _add(self, who: Identity, request: _Request, spec: pb.ExperimentSpec, kind: type[_Answer]) -> _Answer:
         row = _new(who, self._checker.check(who, spec, new=("project", "application")).pinned)

@@ -9,6 +9,7 @@ from services.chassis.clock import now_us
 from services.chassis.db import Database
 from services.chassis.errors import DigestMismatch, FieldViolation, InvalidFields, LimitExceeded, NotFound
 from services.chassis.rpc.auth import Identity
+from services.experiment.domain.records import Output
 from services.experiment.handlers.access import Access
 from services.experiment.handlers.history import readable_process
 from services.experiment.storage import files, history
@@ -46,16 +47,20 @@ class Files:
         self, who: Identity, request: data_pb2.DownloadOutputRequest
     ) -> Iterator[data_pb2.DownloadOutputResponse]:
         """An output of a process."""
-        with self._db.read() as tx:
-            process_id = readable_process(tx, self._access, who, request)
-            output = history.find_output(tx, who.tenant, process_id, request.output)
-        if output is None:
-            raise NotFound("output", request.output)
+        output = self._access.judged(who, lambda: self._output(who, request))
         chunks = self._blobs.open(who.tenant, output.sha256)
         header = data_pb2.FileHeader(sha256=output.sha256, size=output.size, file_name=output.file_name)
         yield data_pb2.DownloadOutputResponse(header=header)
         for chunk in chunks:
             yield data_pb2.DownloadOutputResponse(chunk=chunk)
+
+    def _output(self, who: Identity, request: data_pb2.DownloadOutputRequest) -> Output:
+        with self._db.read() as tx:
+            process_id = readable_process(tx, self._access, who, request)
+            output = history.find_output(tx, who.tenant, process_id, request.output)
+        if output is None:
+            raise NotFound("output", request.output)
+        return output
 
     def read(self, who: Identity, request: process_pb2.ReadFileRequest) -> Iterator[process_pb2.ReadFileResponse]:
         """A file the tenant has, from an offset on."""

@@ -8,7 +8,6 @@ from services.chassis.paging import decode_token, encode_token, page_limit
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import Permission
 from services.experiment.handlers.access import Access
-from services.experiment.handlers.pages import fitting
 from services.experiment.storage import history, processes
 from services.experiment.wire import records as wire
 from vahana.experiment.v1 import data_pb2
@@ -28,17 +27,23 @@ class History:
 
     def events(self, who: Identity, request: pb.ListExperimentEventsRequest) -> pb.ListExperimentEventsResponse:
         """A page of a process's events, the oldest first."""
+        return self._access.judged(who, lambda: self._events(who, request))
+
+    def _events(self, who: Identity, request: pb.ListExperimentEventsRequest) -> pb.ListExperimentEventsResponse:
         limit = page_limit(request.page_size)
         with self._db.read() as tx:
             process_id = readable_process(tx, self._access, who, request)
-            rows = history.page(tx, who.tenant, process_id, _place(request.page_token, process_id), limit + 1)
-        messages = [wire.history_event(row) for row in rows]
-        count = fitting(messages, limit)
-        token = encode_token(process_id, rows[count - 1].position) if count < len(rows) else ""
-        return pb.ListExperimentEventsResponse(events=messages[:count], next_page_token=token)
+            page = history.page(tx, who.tenant, process_id, _place(request.page_token, process_id), limit)
+        token = encode_token(process_id, page.items[-1].position) if page.more else ""
+        return pb.ListExperimentEventsResponse(
+            events=[wire.history_event(row) for row in page.items], next_page_token=token
+        )
 
     def outputs(self, who: Identity, request: pb.ListOutputsRequest) -> pb.ListOutputsResponse:
         """The outputs of a process."""
+        return self._access.judged(who, lambda: self._outputs(who, request))
+
+    def _outputs(self, who: Identity, request: pb.ListOutputsRequest) -> pb.ListOutputsResponse:
         with self._db.read() as tx:
             rows = history.outputs(tx, who.tenant, readable_process(tx, self._access, who, request))
         return pb.ListOutputsResponse(outputs=[wire.stored_file(each) for each in rows])

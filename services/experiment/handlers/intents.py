@@ -36,15 +36,18 @@ class Intents:
 
     def cancel(self, who: Identity, request: pb.CancelExperimentRequest) -> pb.CancelExperimentResponse:
         """Ask for the end of it."""
-        return pb.CancelExperimentResponse(experiment=self._want(who, request, ProcessIntent.CANCEL))
+        return pb.CancelExperimentResponse(experiment=self._wanted(who, request, ProcessIntent.CANCEL))
 
     def pause(self, who: Identity, request: pb.PauseExperimentRequest) -> pb.PauseExperimentResponse:
         """Ask that nothing new begins."""
-        return pb.PauseExperimentResponse(experiment=self._want(who, request, ProcessIntent.PAUSE))
+        return pb.PauseExperimentResponse(experiment=self._wanted(who, request, ProcessIntent.PAUSE))
 
     def resume(self, who: Identity, request: pb.ResumeExperimentRequest) -> pb.ResumeExperimentResponse:
         """Let it go on."""
-        return pb.ResumeExperimentResponse(experiment=self._want(who, request, ProcessIntent.RUN))
+        return pb.ResumeExperimentResponse(experiment=self._wanted(who, request, ProcessIntent.RUN))
+
+    def _wanted(self, who: Identity, request: _Request, intent: ProcessIntent) -> pb.Experiment:
+        return self._access.judged(who, lambda: self._want(who, request, intent))
 
     def _want(self, who: Identity, request: _Request, intent: ProcessIntent) -> pb.Experiment:
         with self._db.write() as tx:

@@ -54,11 +54,11 @@ class Launching:
 
     def launch(self, who: Identity, request: pb.LaunchExperimentRequest) -> pb.LaunchExperimentResponse:
         """Plan the experiment as the registry has things now, and store the launch whole."""
-        return self._start(who, request, pb.LaunchExperimentResponse, _launchable)
+        return self._access.judged(who, lambda: self._start(who, request, pb.LaunchExperimentResponse, _launchable))
 
     def relaunch(self, who: Identity, request: pb.RelaunchExperimentRequest) -> pb.RelaunchExperimentResponse:
         """The same with an experiment whose latest process ended."""
-        return self._start(who, request, pb.RelaunchExperimentResponse, _relaunchable)
+        return self._access.judged(who, lambda: self._start(who, request, pb.RelaunchExperimentResponse, _relaunchable))
 
     def _start(
         self, who: Identity, request: _Request, kind: type[_Answer], ready: Callable[[Experiment], None]

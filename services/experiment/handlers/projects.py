@@ -13,7 +13,7 @@ from services.chassis.requests import Requests
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import Directory, Permission
 from services.experiment.domain.records import Project
-from services.experiment.handlers.access import Access
+from services.experiment.handlers.access import Access, Granted
 from services.experiment.storage import projects
 from services.experiment.wire import records as wire
 from vahana.experiment.v1 import project_pb2 as pb
@@ -45,8 +45,12 @@ class Projects:
 
     def get(self, who: Identity, request: pb.GetProjectRequest) -> pb.GetProjectResponse:
         """One project."""
-        with self._db.read() as tx:
-            granted = self._access.project(tx, who, request.name, Permission.READ)
+
+        def find() -> Granted[Project]:
+            with self._db.read() as tx:
+                return self._access.project(tx, who, request.name, Permission.READ)
+
+        granted = self._access.judged(who, find)
         return pb.GetProjectResponse(project=wire.project(granted.row, granted.permission))
 
     def list_page(self, who: Identity, request: pb.ListProjectsRequest) -> pb.ListProjectsResponse:
@@ -54,14 +58,17 @@ class Projects:
         limit = page_limit(request.page_size)
         after = _place(request.page_token)
         with self._db.read() as tx:
-            rows = projects.page(tx, who.tenant, self._access.visibility(tx, who), after, limit + 1)
-            permissions = self._access.project_permissions(tx, who, rows)
-        token = encode_token(rows[limit - 1].name) if len(rows) > limit else ""
-        messages = [wire.project(row, permissions[row.name]) for row in rows[:limit]]
+            page = projects.page(tx, who.tenant, self._access.visibility(tx, who), after, limit)
+            permissions = self._access.project_permissions(tx, who, page.items)
+        token = encode_token(page.items[-1].name) if page.more else ""
+        messages = [wire.project(row, permissions[row.name]) for row in page.items]
         return pb.ListProjectsResponse(projects=messages, next_page_token=token)
 
     def update(self, who: Identity, request: pb.UpdateProjectRequest) -> pb.UpdateProjectResponse:
         """Change what the mask names; a new owner must exist."""
+        return self._access.judged(who, lambda: self._update(who, request))
+
+    def _update(self, who: Identity, request: pb.UpdateProjectRequest) -> pb.UpdateProjectResponse:
         with self._db.read() as tx:
             self._changed(tx, who, request)
         if "owner" in request.update_mask.paths:

@@ -51,10 +51,9 @@ class Rehearsing:
 
     def validate(self, who: Identity, request: pb.ValidateExperimentRequest) -> pb.ValidateExperimentResponse:
         """Check an experiment as it stands, and show what a launch by the caller would do."""
-        with self._db.read() as tx:
-            granted = self._access.experiment(tx, who, request.experiment_id, Permission.READ)
-        spec = pb.ExperimentSpec.FromString(granted.row.spec)
-        rehearsed = self._checker.rehearse(who, spec, granted.permission)
+        granted, rehearsed = self._access.judged(
+            who, lambda: self._rehearsed(who, request.experiment_id), passes=lambda found: found[1].judgement.allowed
+        )
         response = self._shown(request.experiment_id, rehearsed)
         self._add_script(who, response)
         if request.check_compute_resource:
@@ -63,6 +62,12 @@ class Rehearsing:
             granted = self._mark(who, granted)
         response.experiment.CopyFrom(wire.experiment(granted.row, granted.permission))
         return response
+
+    def _rehearsed(self, who: Identity, experiment_id: str) -> tuple[Granted[Experiment], Rehearsed]:
+        with self._db.read() as tx:
+            granted = self._access.experiment(tx, who, experiment_id, Permission.READ)
+        spec = pb.ExperimentSpec.FromString(granted.row.spec)
+        return granted, self._checker.rehearse(who, spec, granted.permission)
 
     def _shown(self, experiment_id: str, rehearsed: Rehearsed) -> pb.ValidateExperimentResponse:
         resource = rehearsed.checked.compute_resource

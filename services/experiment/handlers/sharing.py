@@ -37,6 +37,9 @@ class Sharing:
 
     def share(self, who: Identity, request: pb.ShareEntityRequest) -> pb.ShareEntityResponse:
         """Give a permission, in place of what the grantee had."""
+        return pb.ShareEntityResponse(share=wire.share(self._access.judged(who, lambda: self._give(who, request))))
+
+    def _give(self, who: Identity, request: pb.ShareEntityRequest) -> Share:
         shared, permission = wire.shared(request.entity), Permission(request.permission)
         with self._db.read() as tx:
             # Who may not share it learns nothing about users and groups either.
@@ -45,18 +48,23 @@ class Sharing:
         with self._db.write() as tx:
             granted = self._changeable(tx, who, shared, row.principal, permission, lock=True)
             shares.put(tx, who.tenant, row, _shared_time(granted.row))
-        return pb.ShareEntityResponse(share=wire.share(row))
+        return row
 
     def unshare(self, who: Identity, request: pb.UnshareEntityRequest) -> pb.UnshareEntityResponse:
         """Take a permission back, also one of a group that is no more."""
-        shared, principal = wire.shared(request.entity), _named(request.grantee)
+        self._access.judged(who, lambda: self._take(who, wire.shared(request.entity), _named(request.grantee)))
+        return pb.UnshareEntityResponse()
+
+    def _take(self, who: Identity, shared: Shared, principal: Principal) -> None:
         with self._db.write() as tx:
             self._changeable(tx, who, shared, principal, Permission.NONE, lock=True)
             shares.remove(tx, who.tenant, shared, principal)
-        return pb.UnshareEntityResponse()
 
     def list_page(self, who: Identity, request: pb.ListSharesRequest) -> pb.ListSharesResponse:
         """A page of what was given, by grantee; of an experiment with what was given of its project."""
+        return self._access.judged(who, lambda: self._page(who, request))
+
+    def _page(self, who: Identity, request: pb.ListSharesRequest) -> pb.ListSharesResponse:
         limit = page_limit(request.page_size)
         after = _place(request.page_token)
         with self._db.read() as tx:

@@ -58,13 +58,16 @@ class Watching:
         listening = cast(AsyncGenerator[None, None], self._wakeups.listen(request.experiment_id))
         async with aclosing(listening) as occasions:
             async for _ in occasions:
-                view = await asyncio.to_thread(self._look, who, request.experiment_id, seen)
+                view = await asyncio.to_thread(self._judged, who, request.experiment_id, seen)
                 if view is None:
                     continue
                 seen = view
                 yield view.message()
                 if terminal(view.granted.row.state):
                     return
+
+    def _judged(self, who: Identity, experiment_id: str, seen: _View | None) -> _View | None:
+        return self._access.judged(who, lambda: self._look(who, experiment_id, seen))
 
     def _look(self, who: Identity, experiment_id: str, seen: _View | None) -> _View | None:
         """The experiment as it stands; None where it stands as it was seen."""

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.chassis.db import Tx
+from services.chassis.fitting import Page, cut, stored_bytes
 from services.experiment.domain.access import Visibility
 from services.experiment.domain.filters import Filters
 from services.experiment.domain.records import Experiment, fields
@@ -16,6 +17,8 @@ from services.experiment.schema import experiment, experiment_tag
 from services.experiment.storage import visible
 
 _COLUMNS = tuple(experiment.c[name] for name in Experiment.__dataclass_fields__)
+_SIZE = stored_bytes(experiment.c.spec, experiment.c.reason)
+_NEWEST_FIRST = (experiment.c.create_time.desc(), experiment.c.experiment_id.desc())
 _CHANGING = ("state", "reason", "condition_code", "process_id", "update_time", "revision", "intent")
 _UPDATE = (
     sa.update(experiment)
@@ -49,12 +52,15 @@ def find(tx: Tx, tenant: str, experiment_id: str, *, lock: bool = False) -> Expe
 
 def page(  # noqa: PLR0917 - where, whose, which, from where and how many
     tx: Tx, tenant: str, seen: Visibility, filters: Filters, before: tuple[int, str] | None, limit: int
-) -> list[Experiment]:
-    """Up to `limit` of the experiments that may be seen, the newest first, those before `before` (create time, id)."""
-    keys = visible.Page(tenant, filters, before, limit, tx.dialect.name).of(seen).subquery()
-    query = sa.select(*_COLUMNS).where(experiment.c.experiment_id.in_(sa.select(keys.c.experiment_id)))
-    rows = tx.execute(query.order_by(experiment.c.create_time.desc(), experiment.c.experiment_id.desc()))
-    return [_record(row) for row in rows]
+) -> Page[Experiment]:
+    """A page of the experiments that may be seen, the newest first, those before `before` (create time, id)."""
+    keys = visible.Page(tenant, filters, before, limit + 1, tx.dialect.name).of(seen).subquery()
+    sized = sa.select(experiment.c.experiment_id, _SIZE.label("size"))
+    ordered = sized.where(experiment.c.experiment_id.in_(sa.select(keys.c.experiment_id))).order_by(*_NEWEST_FIRST)
+    rows = tx.execute(ordered).all()
+    found = cut([row.experiment_id for row in rows], [row.size for row in rows], limit)
+    query = sa.select(*_COLUMNS).where(experiment.c.experiment_id.in_(found.items)).order_by(*_NEWEST_FIRST)
+    return Page([_record(row) for row in tx.execute(query)], found.more)
 
 
 def locked(tx: Tx, experiment_ids: Collection[str]) -> list[Experiment]:

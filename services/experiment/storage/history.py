@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from services.chassis.db import Tx
+from services.chassis.fitting import Page, cut, stored_bytes
 from services.experiment.domain.records import Event, Output, fields
 from services.experiment.schema import event, output
 
@@ -28,15 +29,14 @@ def append(tx: Tx, events: Sequence[Event]) -> None:
         tx.execute(sa.insert(event), [fields(each) for each in events])
 
 
-def page(tx: Tx, tenant: str, process_id: str, after: int, limit: int) -> list[Event]:
-    """Up to `limit` events of a process, the oldest first, those after the position `after`."""
-    query = (
-        sa.select(*_EVENT_COLUMNS)
-        .where(event.c.tenant == tenant, event.c.process_id == process_id, event.c.position > after)
-        .order_by(event.c.position)
-        .limit(limit)
-    )
-    return [Event(**row._mapping) for row in tx.execute(query)]
+def page(tx: Tx, tenant: str, process_id: str, after: int, limit: int) -> Page[Event]:
+    """A page of the events of a process, the oldest first, those after the position `after`."""
+    its = (event.c.tenant == tenant, event.c.process_id == process_id)
+    sized = sa.select(event.c.position, stored_bytes(event.c.content).label("size"))
+    rows = tx.execute(sized.where(*its, event.c.position > after).order_by(event.c.position).limit(limit + 1)).all()
+    found = cut([row.position for row in rows], [row.size for row in rows], limit)
+    query = sa.select(*_EVENT_COLUMNS).where(*its, event.c.position.in_(found.items)).order_by(event.c.position)
+    return Page([Event(**row._mapping) for row in tx.execute(query)], found.more)
 
 
 def put_outputs(tx: Tx, rows: Collection[Output]) -> None:

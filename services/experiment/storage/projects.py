@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import sqlalchemy as sa
 
 from services.chassis.db import Tx, insert_ignore
+from services.chassis.fitting import Page, cut, stored_bytes
 from services.experiment.domain.access import SharedKind, Visibility
 from services.experiment.domain.records import Project
 from services.experiment.schema import project, share
@@ -43,12 +44,16 @@ def owners(tx: Tx, tenant: str, names: Collection[str]) -> dict[str, str]:
     return {row.name: row.owner for row in tx.execute(query)}
 
 
-def page(tx: Tx, tenant: str, seen: Visibility, after: str, limit: int) -> list[Project]:
-    """Up to `limit` of the projects that may be seen, by name, those after the name `after`."""
-    query = sa.select(*_COLUMNS).where(project.c.tenant == tenant, project.c.name > after)
+def page(tx: Tx, tenant: str, seen: Visibility, after: str, limit: int) -> Page[Project]:
+    """A page of the projects that may be seen, by name, those after the name `after`."""
+    sized = sa.select(project.c.name, stored_bytes(project.c.description).label("size"))
+    sized = sized.where(project.c.tenant == tenant, project.c.name > after)
     if not seen.everything:
-        query = query.where(project.c.name.in_(_visible(tenant, seen, after, limit)))
-    return [Project(**row._mapping) for row in tx.execute(query.order_by(project.c.name).limit(limit))]
+        sized = sized.where(project.c.name.in_(_visible(tenant, seen, after, limit + 1)))
+    rows = tx.execute(sized.order_by(project.c.name).limit(limit + 1)).all()
+    found = cut([row.name for row in rows], [row.size for row in rows], limit)
+    query = sa.select(*_COLUMNS).where(project.c.tenant == tenant, project.c.name.in_(found.items))
+    return Page([Project(**row._mapping) for row in tx.execute(query.order_by(project.c.name))], found.more)
 
 
 def _visible(tenant: str, seen: Visibility, after: str, limit: int) -> sa.Select[tuple[str]]:

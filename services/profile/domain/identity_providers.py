@@ -1,16 +1,18 @@
 """OpenID Connect providers that a tenant trusts, and what a provider may be."""
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from services.profile.domain.addresses import is_loopback, may_be_public
+from services.profile.domain.users import OPERATOR
 from services.profile.domain.violations import Violation
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """The signature algorithms a provider may use. None is symmetric: a public key must never verify as a shared secret."""
 DEFAULT_ALGORITHMS = ("RS256",)
 DEFAULT_USER_CLAIM = "preferred_username"
+EMAIL_CLAIM = "email"
 MOST_OF_A_TENANT = 100
 OWN_ISSUER = "vahana"
 """The issuer of the mesh's own access tokens."""
@@ -31,6 +33,14 @@ class IdentityProvider:
     disabled: bool = False
     create_time_us: int = 0
     revision: int = 1
+    by_operator: bool = False
+
+    def roles(self, held: frozenset[str]) -> frozenset[str]:
+        """The roles that a user who holds these has in a login by it.
+
+        An administrator of a tenant chooses the keys of its providers, and so who is let in as whom.
+        """
+        return held if self.by_operator else held - {OPERATOR}
 
     def allows(self, algorithm: str) -> bool:
         """Whether its tokens may be signed that way."""
@@ -52,8 +62,8 @@ class AccountLink:
     create_time_us: int
 
 
-def violations(provider: IdentityProvider) -> Iterator[Violation]:
-    """Every rule that a provider breaks, what its keys are aside."""
+def violations(provider: IdentityProvider, *, private: bool) -> Iterator[Violation]:
+    """Every rule that a provider breaks, what its keys are aside. `private`: these may be at private addresses."""
     if provider.issuer == OWN_ISSUER:
         yield _fault("issuer", f"'{OWN_ISSUER}' is this mesh itself: name the provider's own")
     for index, algorithm in enumerate(provider.algorithms):
@@ -62,18 +72,10 @@ def violations(provider: IdentityProvider) -> Iterator[Violation]:
     if bool(provider.jwks_uri) == bool(provider.jwks):
         yield _fault("jwks_uri", "give either this or jwks: the keys are fetched, or they are given")
     elif provider.jwks_uri:
-        yield from _uri_violations(provider.jwks_uri)
+        yield from _uri_violations(provider.jwks_uri, private)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host of a URI is this machine itself."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _uri_violations(uri: str) -> Iterator[Violation]:
+def _uri_violations(uri: str, private: bool) -> Iterator[Violation]:
     try:
         parts = urlsplit(uri)
         usable = _usable(parts)
@@ -81,6 +83,12 @@ def _uri_violations(uri: str) -> Iterator[Violation]:
         usable = False
     if not usable:
         yield _fault("jwks_uri", "must be https://host/path, or http on a loopback address, with no user or fragment")
+    elif not private and not may_be_public(parts.hostname or ""):
+        yield _fault(
+            "jwks_uri",
+            "names an address that is not public: give the keys themselves in jwks, or have profile started with"
+            " VAHANA_PRIVATE_IDENTITY_PROVIDERS=true",
+        )
 
 
 def _usable(parts: SplitResult) -> bool:

@@ -25,3 +25,8 @@ class User:
     def administers(self) -> bool:
         """Whether the user can log in as an administrator."""
         return ADMIN in self.roles and not self.disabled
+
+    @property
+    def operates(self) -> bool:
+        """Whether the user can log in as an operator, if anybody of the tenant can."""
+        return OPERATOR in self.roles and not self.disabled

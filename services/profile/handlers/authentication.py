@@ -49,10 +49,11 @@ class Authentication:
         return self._by_login(shown)
 
     def _by_login(self, shown: jwts.Shown) -> Presented:
-        tenant, name = self._logins.user_of(shown)
+        login = self._logins.user_of(shown)
         with self._db.read() as tx:
-            user = in_good_standing(tx, tenant, name)
-        return Presented(Identity(name, tenant, user.roles), _end_us(shown))
+            user = in_good_standing(tx, login.tenant, login.user)
+        roles = login.provider.roles(user.roles)
+        return Presented(Identity(user.name, login.tenant, roles), _end_us(shown))
 
     def _known(self, identity: Identity) -> Presented:
         """A user among those of the first start has the roles given since; a service, or no user, those of the file."""

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from services.chassis import masks
 from services.chassis.db import Database, Tx, now_us
-from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields, LimitExceeded, NotFound
+from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields, LimitExceeded, NotAllowed, NotFound
 from services.chassis.paging import page_limit
 from services.chassis.requests import Requests
-from services.chassis.rpc.auth import ADMIN, caller, require_role
+from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
+from services.profile.domain import scopes
 from services.profile.domain.identity_providers import MOST_OF_A_TENANT, IdentityProvider, violations
 from services.profile.handlers.asking import page, position, refuse
 from services.profile.oidc.keys import KeyRefused, parse
@@ -25,14 +26,16 @@ _CHANGEABLE = ("jwks_uri", "jwks", "algorithms", "user_claim", "provision_users"
 class IdentityProviders:
     """What administrators may do with the providers of their tenant."""
 
-    def __init__(self, db: Database, requests: Requests) -> None:
+    def __init__(self, db: Database, requests: Requests, *, private: bool) -> None:
+        """`private`: providers' keys may be at addresses that are not public."""
         self._db = db
         self._requests = requests
+        self._private = private
 
     def create(self, request: pb.CreateIdentityProviderRequest) -> pb.CreateIdentityProviderResponse:
         """Trust a provider."""
-        require_role(ADMIN)
-        provider = _checked(wire.identity_provider_from_message(request.identity_provider))
+        _require_may_vouch()
+        provider = _checked(wire.identity_provider_from_message(request.identity_provider), private=self._private)
         with self._db.write() as tx:
             return self._requests.once(
                 tx, request, pb.CreateIdentityProviderResponse, lambda: self._create(tx, provider)
@@ -75,7 +78,7 @@ class IdentityProviders:
 
     def update(self, request: pb.UpdateIdentityProviderRequest) -> pb.UpdateIdentityProviderResponse:
         """Change what the mask names."""
-        require_role(ADMIN)
+        _require_may_vouch()
         masks.check_key(request.identity_provider, "name", prefix=_FIELD)
         tenant, name = caller().tenant, request.identity_provider.name
         with self._db.write() as tx:
@@ -83,7 +86,7 @@ class IdentityProviders:
             if stored is None:
                 raise NotFound("identity provider", name)
             masks.check_revision(stored.revision, request.revision)
-            changed = _merged(stored, request)
+            changed = _merged(stored, request, private=self._private)
             storage.replace(tx, tenant, changed)
         return pb.UpdateIdentityProviderResponse(identity_provider=wire.identity_provider_to_message(changed))
 
@@ -98,19 +101,34 @@ class IdentityProviders:
         return pb.DeleteIdentityProviderResponse()
 
 
-def _merged(stored: IdentityProvider, request: pb.UpdateIdentityProviderRequest) -> IdentityProvider:
+def _require_may_vouch() -> None:
+    """Raise NotAllowed unless the caller may say who is let in: an administrator, by a token that narrows nothing.
+
+    Whoever chooses a provider's keys can log in by it, and a login has all scopes.
+    """
+    require_role(ADMIN)
+    own = caller().scopes
+    if not scopes.covers(own, scopes.ALL):
+        held = ", ".join(sorted(own))
+        raise NotAllowed(f"logins have all scopes: this needs a token with the scope {scopes.ALL!r}, not only {held}")
+
+
+def _merged(stored: IdentityProvider, request: pb.UpdateIdentityProviderRequest, *, private: bool) -> IdentityProvider:
     message = wire.identity_provider_to_message(stored)
     masks.merge(message, request.identity_provider, request.update_mask, _CHANGEABLE)
     masks.check_whole(message, prefix=_FIELD)
-    asked = _checked(wire.identity_provider_from_message(message))
+    sent = wire.identity_provider_from_message(message)
+    # What was once allowed may stay, so that such a provider can still be disabled.
+    asked = _checked(sent, private=private or sent.jwks_uri == stored.jwks_uri)
     return replace(asked, create_time_us=stored.create_time_us, revision=stored.revision + 1)
 
 
-def _checked(provider: IdentityProvider) -> IdentityProvider:
-    refuse(violations(provider))
+def _checked(provider: IdentityProvider, *, private: bool) -> IdentityProvider:
+    """The provider as the caller would have it. Raises InvalidFields."""
+    refuse(violations(provider, private=private))
     if provider.jwks:
         try:
             parse(provider.jwks, strict=True)
         except KeyRefused as refused:
             raise InvalidFields([FieldViolation(f"{_FIELD}.jwks", str(refused))]) from None
-    return provider
+    return replace(provider, by_operator=OPERATOR in caller().roles)

@@ -2,13 +2,14 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from services.chassis import log
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import NotAllowed, TokenInvalid
 from services.profile.domain import claims
-from services.profile.domain.identity_providers import AccountLink, IdentityProvider
+from services.profile.domain.identity_providers import EMAIL_CLAIM, AccountLink, IdentityProvider
 from services.profile.domain.users import User
 from services.profile.handlers.publishing import Publisher
 from services.profile.oidc.key_cache import KeyCache
@@ -23,6 +24,14 @@ _USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _log = log.get(__name__)
 
 
+class Login(NamedTuple):
+    """Whom a token means, and who vouches for that."""
+
+    tenant: str
+    user: str
+    provider: IdentityProvider
+
+
 class Logins:
     """Turns providers' tokens into users, and makes these where a provider may."""
 
@@ -31,8 +40,8 @@ class Logins:
         self._publisher = publisher
         self._keys = keys
 
-    def user_of(self, shown: Shown) -> tuple[str, str]:
-        """Tenant and name of the user. TokenInvalid for what no provider vouches for, NotAllowed for strangers."""
+    def user_of(self, shown: Shown) -> Login:
+        """Whose login it is. TokenInvalid for what no provider vouches for, NotAllowed for strangers."""
         tenant, provider = self._vouching(shown)
         subject = str(shown.claims["sub"])
         with self._db.read() as tx:
@@ -40,7 +49,7 @@ class Logins:
         if known is None:
             with self._db.write() as tx:
                 known = self._first_login(tx, tenant, provider, shown)
-        return tenant, known
+        return Login(tenant, known, provider)
 
     def _vouching(self, shown: Shown) -> tuple[str, IdentityProvider]:
         """The provider that has signed a token, and for which tenant."""
@@ -49,7 +58,7 @@ class Logins:
             tenant, provider = _the_one(providers.issued_by(tx, issuer, audiences), shown)
         if provider.disabled or not provider.allows(shown.algorithm):
             raise TokenInvalid
-        if not shown.signed_by(self._keys_of(provider, shown.key_id)):
+        if not shown.signed_by(self._keys_of(tenant, provider, shown.key_id)):
             raise TokenInvalid
         fault = claims.fault(shown.claims, issued_by=provider.issuer, audience=provider.audience, now_s=time.time())
         if fault:
@@ -57,9 +66,9 @@ class Logins:
             raise TokenInvalid
         return tenant, provider
 
-    def _keys_of(self, provider: IdentityProvider, key_id: str) -> list[Key]:
+    def _keys_of(self, tenant: str, provider: IdentityProvider, key_id: str) -> list[Key]:
         if provider.jwks_uri:
-            return self._keys.find(provider.jwks_uri, key_id)
+            return self._keys.find(provider.jwks_uri, key_id, tenant)
         return [key for key in parse(provider.jwks, strict=False) if key.key_id == key_id]
 
     def _first_login(self, tx: Tx, tenant: str, vouching: IdentityProvider, shown: Shown) -> str:
@@ -78,9 +87,7 @@ class Logins:
         return user
 
     def _user_to_link(self, tx: Tx, tenant: str, provider: IdentityProvider, shown: Shown) -> str:
-        name = shown.claims.get(provider.name_claim)
-        if not isinstance(name, str) or not _USER_NAME.fullmatch(name):
-            raise NotAllowed(f"the token's claim {provider.name_claim!r} is no name that a user can have")
+        name = _name(provider, shown.claims)
         if not provider.provision_users:
             if users.find(tx, tenant, name) is None:
                 raise NotAllowed(f"{name!r} is no user of this tenant: ask an administrator to be made one")
@@ -91,6 +98,17 @@ class Logins:
             raise NotAllowed(f"another user has the name {name!r} already: ask an administrator")
         self._publisher.user(tx, tenant, user)
         return name
+
+
+def _name(provider: IdentityProvider, said: Mapping[str, Any]) -> str:
+    """What a first login says the user is called. Raises NotAllowed."""
+    name = said.get(provider.name_claim)
+    if not isinstance(name, str) or not _USER_NAME.fullmatch(name):
+        raise NotAllowed(f"the token's claim {provider.name_claim!r} is no name that a user can have")
+    if provider.name_claim == EMAIL_CLAIM and said.get("email_verified") is not True:
+        # Anybody may type in anybody's address.
+        raise NotAllowed("the token's claim 'email_verified' is not true: verify the address with the provider")
+    return name
 
 
 def refuse_disabled(tx: Tx, tenant: str) -> None:

@@ -5,42 +5,63 @@ from pathlib import Path
 from services.chassis.db import Database, now_us
 from services.profile.domain.tenants import FIRST_TENANT, Tenant
 from services.profile.domain.users import FIRST_USER, ROLES, User
+from services.profile.handlers.losing import drop_sealed
 from services.profile.handlers.publishing import Publisher
-from services.profile.storage import credentials, sealed, tenants, unpublished, users
+from services.profile.storage import sealed, tenants, unpublished, users
 from services.profile.vault import master
 from vahana.event.v1 import sync_pb2
 
 _BATCH = 200
 """Rows published in one transaction."""
+_GIVEN, _LOST = "VAHANA_MASTER_KEY", "VAHANA_MASTER_KEY_LOST"
 
 
-def open_vault(db: Database, path: Path, given: str = "") -> master.MasterKey:
-    """The master key given in base64 or, where that is "", the one in the file, made where no credential is stored yet.
+def open_vault(db: Database, path: Path, given: str = "", *, lost: str = "") -> master.MasterKey:
+    """The master key given in base64 or, where that is "", the one in the file, made where nothing is sealed yet.
 
-    Raises MasterKeyError, also where it is not the one that the stored credentials were sealed with.
+    What is sealed with the key of the id `lost` is deleted first. Raises MasterKeyError, also where the key is not the
+    one that all else is sealed with.
     """
+    if lost:
+        _require_lost(path, given, lost)
+        drop_sealed(db, lost)
     with db.read() as tx:
-        used, pending = credentials.master_key_ids(tx), sealed.master_key_ids(tx)
-    if given:
-        source, way_out = "VAHANA_MASTER_KEY", "give that key"
-        key = master.parse(given, source)
-    else:
-        source, way_out = str(path), "restore the file"
-        key = _from_file(path, used, pending)
+        used = sealed.master_key_ids(tx)
+    source = _GIVEN if given else str(path)
+    key = master.parse(given, source) if given else _from_file(path, used)
     if used - {key.key_id}:
-        others = ", ".join(sorted(used - {key.key_id}))
-        raise master.MasterKeyError(f"credentials are sealed with {others} and {source} is {key.key_id}: {way_out}")
+        raise _another(used - {key.key_id}, f"{source} is {key.key_id}", source)
     return key
 
 
-def _from_file(path: Path, used: set[str], pending: set[str]) -> master.MasterKey:
-    if not used and not path.exists():
+def _from_file(path: Path, used: set[str]) -> master.MasterKey:
+    if not path.exists():
+        if used:
+            raise _another(used, f"there is no {path}", str(path))
         master.create(path)
     following = master.next_file(path)
     # A rotation was cut short between the commit of its transaction and the change of the file.
-    if following.exists() and master.load(following).key_id in pending:
+    if following.exists() and master.load(following).key_id in used:
         master.promote(path)
     return master.load(path)
+
+
+def _require_lost(path: Path, given: str, lost: str) -> None:
+    """Raise MasterKeyError where the key said to be lost is there."""
+    there = [master.parse(given, _GIVEN)] if given else []
+    there += [master.load(each) for each in (path, master.next_file(path)) if not given and each.exists()]
+    if any(key.key_id == lost for key in there):
+        raise master.MasterKeyError(f"master key {lost} is not lost but in use: take {_LOST} away")
+
+
+def _another(used: set[str], present: str, source: str) -> master.MasterKeyError:
+    """The refusal of a key that is not the one in use, with all ways out."""
+    others = ", ".join(sorted(used))
+    return master.MasterKeyError(
+        f"what is stored is sealed with master key {others}, and {present}: put that key into {source}, or name a file"
+        f" with it in VAHANA_MASTER_KEY_FILE, as every replica must; only if it is lost for good, start once with"
+        f" {_LOST}={min(used)}, which deletes all that is sealed with it"
+    )
 
 
 def ensure_first(db: Database, publisher: Publisher) -> None:

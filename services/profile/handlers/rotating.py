@@ -1,7 +1,7 @@
 """The change of the master key."""
 
 from services.chassis.db import Database
-from services.profile.storage import credentials, sealed
+from services.profile.storage import sealed
 from services.profile.vault import seal
 from services.profile.vault.master import MasterKey, MasterKeyError
 
@@ -9,14 +9,14 @@ from services.profile.vault.master import MasterKey, MasterKeyError
 def rewrap_all(db: Database, old: MasterKey, new: MasterKey) -> int:
     """Wrap every data key by the new master key, all in one transaction; returns how many the old one wrapped.
 
-    Raises MasterKeyError where credentials are sealed with a third one, and SealBroken where a row was tampered with.
+    Raises MasterKeyError where anything is sealed with a third one, and SealBroken where a row was tampered with.
     """
     with db.write() as tx:
-        strangers = credentials.master_key_ids(tx) - {old.key_id, new.key_id}
+        strangers = sealed.master_key_ids(tx) - {old.key_id, new.key_id}
         if strangers:
             others = ", ".join(sorted(strangers))
             raise MasterKeyError(
-                f"credentials are sealed with {others} and the present key is {old.key_id}: restore it"
+                f"what is stored is sealed with {others} and the present key is {old.key_id}: restore it"
             )
         count = 0
         for wrapped in sealed.wrapped_by(tx, old.key_id):

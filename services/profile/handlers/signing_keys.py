@@ -19,7 +19,7 @@ from services.profile.domain.signing_keys import SigningKey
 from services.profile.storage import signing_keys as storage
 from services.profile.vault import jwks_file
 from services.profile.vault import signing_keys as vault
-from services.profile.vault.master import MasterKey
+from services.profile.vault.master import MasterKey, MasterKeyError
 from services.profile.vault.seal import SealBroken
 
 LOOK_S = 60.0
@@ -81,7 +81,10 @@ class SigningKeys:
         return [(key, rules.expire_time(key, keys, now)) for key in keys]
 
     def refresh(self) -> None:
-        """Make the keys that are due, drop those that are gone, and publish. Raises Unavailable, OSError."""
+        """Make the keys that are due, drop those that are gone, and publish.
+
+        Raises Unavailable, OSError, and MasterKeyError where another process seals them with a master key of its own.
+        """
         now = self._now_us()
         with self._db.read() as tx:
             keys = storage.every(tx)
@@ -95,23 +98,36 @@ class SigningKeys:
 
     def _follow(self, tx: Tx, now: int) -> list[SigningKey]:
         keys = storage.every(tx)
-        for key in rules.gone(keys, now):
+        gone = rules.gone(keys, now)
+        for key in gone:
             storage.remove(tx, key.key_id)
+        keys = [key for key in keys if key not in gone]
         start = rules.next_start(self._opened(keys, now).able(), now)
         if start is not None:
+            self._require_own(keys)
             storage.insert(tx, vault.make(self._master, keys[-1].generation + 1 if keys else 1, start))
         return storage.every(tx)
 
     def _opened(self, keys: Sequence[SigningKey], now: int) -> "_Ring":
-        """The keys, and those that sign opened: but one whose master key was lost, for which another is to be made."""
+        """The keys, and those that sign opened: but one that was tampered with, for which another is to be made."""
         opened = dict(self._ring.opened)
         signing = [key for key in keys if rules.expire_time(key, keys, now) is None]
+        self._require_own([key for key in signing if key.key_id not in opened])
         for key in signing:
             try:
                 opened[key.key_id] = opened.get(key.key_id) or vault.unseal(self._master, key)
             except SealBroken as broken:
                 _log.warning("a signing key cannot be used", error=str(broken))
         return _Ring(tuple(keys), {key.key_id: opened[key.key_id] for key in signing if key.key_id in opened})
+
+    def _require_own(self, keys: Sequence[SigningKey]) -> None:
+        """Raise MasterKeyError for keys under another master key: one made beside them would be of no use there."""
+        others = {key.sealed.master_key_id for key in keys} - {self._master.key_id}
+        if others:
+            raise MasterKeyError(
+                f"signing keys are sealed with master key {', '.join(sorted(others))} and this process has"
+                f" {self._master.key_id}: every replica needs the same one"
+            )
 
     def run(self, stop: threading.Event) -> None:
         """Refresh now and then until `stop` is set; what fails is tried again, as a day is left for it."""

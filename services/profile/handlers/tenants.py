@@ -12,6 +12,7 @@ from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain.users import User
 from services.profile.handlers.asking import page, position
+from services.profile.handlers.operators import keep_an_operator
 from services.profile.handlers.publishing import Publisher
 from services.profile.storage import tenants as storage
 from services.profile.storage import users
@@ -80,6 +81,8 @@ class Tenants:
             _permit(request.update_mask.paths)
             check_revision(stored.revision, request.revision)
             changed = wire.tenant_from_update(stored, wanted)
+            if changed.disabled and not stored.disabled:
+                keep_an_operator(tx, name)
             storage.replace(tx, changed)
             self._publisher.tenant(tx, changed)
         return pb.UpdateTenantResponse(tenant=wire.tenant_to_message(changed))

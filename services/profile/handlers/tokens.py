@@ -1,13 +1,14 @@
 """Use cases of ApiTokenService."""
 
 import secrets
+from collections.abc import Iterable
 
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, LimitExceeded, NotAllowed, NotFound
 from services.chassis.ids import new_id
 from services.chassis.paging import page_limit
 from services.chassis.requests import KEPT_US, Requests
-from services.chassis.rpc.auth import ADMIN, caller, require_role
+from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain import scopes, tokens
 from services.profile.domain.tokens import ApiToken
@@ -41,8 +42,7 @@ class ApiTokens:
             answer = self._requests.once(
                 tx, request, pb.CreateApiTokenResponse, lambda: self._create(tx, request, token_id, plain)
             )
-            first_id = answer.api_token.token_id
-            answer.token = plain if first_id == token_id else self._remembered(tx, first_id)
+            answer.token = plain if answer.api_token.token_id == token_id else self._repeated(tx, answer.api_token)
         return answer
 
     def _create(
@@ -71,6 +71,12 @@ class ApiTokens:
         sealed = seal.seal(self._master, tenant, token_id, plain.encode())
         storage.keep_answer(tx, tenant, token_id, sealed, now)
 
+    def _repeated(self, tx: Tx, first: pb.ApiToken) -> str:
+        """The token that was made first. A repeat may come with less than that: it gets none it could not make."""
+        _require_covered(first.scopes)
+        _locked_user(tx, first.user)
+        return self._remembered(tx, first.token_id)
+
     def _remembered(self, tx: Tx, token_id: str) -> str:
         tenant = caller().tenant
         sealed = storage.find_answer(tx, tenant, token_id)
@@ -97,9 +103,10 @@ class ApiTokens:
         return pb.ListApiTokensResponse(api_tokens=kept, next_page_token=token)
 
     def revoke(self, request: pb.RevokeApiTokenRequest) -> pb.RevokeApiTokenResponse:
-        """End a token; for its user and administrators."""
+        """End a token; for its user and administrators, and that of an operator for operators."""
         with self._db.write() as tx:
             stored = _own(tx, request.token_id)
+            _require_may_end(tx, stored)
             storage.revoke(tx, stored.tenant, stored.token_id, now_us(tx))
             revoked = _own(tx, request.token_id)
         return pb.RevokeApiTokenResponse(api_token=wire.token_to_message(revoked))
@@ -111,6 +118,13 @@ def _own(tx: Tx, token_id: str) -> ApiToken:
     if stored is None or not owns(stored.user):
         raise NotFound("api token", token_id)
     return stored
+
+
+def _require_may_end(tx: Tx, stored: ApiToken) -> None:
+    """Who may not shut an operator out may not take an operator's tokens either. Raises NotAllowed."""
+    user = users.find(tx, stored.tenant, stored.user)
+    if user is not None and OPERATOR in user.roles:
+        require_role(OPERATOR)
 
 
 def _user(request: pb.CreateApiTokenRequest) -> str:
@@ -131,7 +145,12 @@ def _check(request: pb.CreateApiTokenRequest) -> None:
     refuse([*scopes.violations(request.scopes), *tokens.lifetime_violations(_lifetime_us(request))])
     if not owns(_user(request)):
         require_role(ADMIN)
-    beyond = sorted(scope for scope in _scopes(request) if not scopes.covers(caller().scopes, scope))
+    _require_covered(_scopes(request))
+
+
+def _require_covered(asked: Iterable[str]) -> None:
+    """Raise NotAllowed where the caller has not all of these scopes."""
+    beyond = sorted(scope for scope in asked if not scopes.covers(caller().scopes, scope))
     if beyond:
         own = ", ".join(sorted(caller().scopes))
         raise NotAllowed(f"scope {beyond[0]!r} is not the caller's own to give, which are: {own}")

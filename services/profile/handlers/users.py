@@ -12,6 +12,7 @@ from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain.users import User
 from services.profile.handlers.asking import owns, page, position
+from services.profile.handlers.operators import keep_an_operator
 from services.profile.handlers.publishing import Publisher
 from services.profile.storage import tenants
 from services.profile.storage import users as storage
@@ -80,6 +81,8 @@ class Users:
             _permit(stored, changed, request.update_mask.paths)
             check_revision(stored.revision, request.revision)
             _keep_an_administrator(tx, tenant, stored, changed)
+            if stored.operates and not changed.operates:
+                keep_an_operator(tx, tenant, name)
             storage.replace(tx, tenant, changed)
             self._publisher.user(tx, tenant, changed)
         return pb.UpdateUserResponse(user=wire.user_to_message(changed))

@@ -8,10 +8,10 @@ import threading
 import time
 from urllib.parse import SplitResult, urlsplit
 
-from services.profile.domain.identity_providers import is_loopback
+from services.profile.oidc.resolve import Endpoint, endpoints
 
 TIMEOUT_S = 5.0
-"""How long it may take, from the first byte sent to the last one read."""
+"""How long it may take, from the question for its address to the last byte read."""
 LARGEST = 256 * 1024
 """Most bytes an answer may have."""
 _HEADERS = {"Accept": "application/jwk-set+json, application/json", "User-Agent": "vahana", "Connection": "close"}
@@ -21,10 +21,13 @@ class FetchFailed(Exception):  # noqa: N818 - says what is the matter
     """Nothing usable came. The message says why, and nothing of what came."""
 
 
-def fetch(uri: str) -> bytes:
-    """What an https URI holds, or an http one of this machine. Raises FetchFailed."""
+def fetch(uri: str, *, private: bool = False) -> bytes:
+    """What an https URI holds, or an http one of this machine. Raises FetchFailed.
+
+    `private`: it may be at an address that is not public, as every http one is.
+    """
     try:
-        return _Fetch(urlsplit(uri)).run()
+        return _Fetch(urlsplit(uri), private=private).run()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchFailed(f"{type(error).__name__} on the way to the provider's keys") from error
 
@@ -32,8 +35,9 @@ def fetch(uri: str) -> bytes:
 class _Fetch:
     """One fetch under way."""
 
-    def __init__(self, uri: SplitResult) -> None:
+    def __init__(self, uri: SplitResult, *, private: bool) -> None:
         self._uri = uri
+        self._private = private
         self._until = time.monotonic() + TIMEOUT_S
 
     def run(self) -> bytes:
@@ -48,24 +52,24 @@ class _Fetch:
                 cut.cancel()
 
     def _connect(self) -> socket.socket:
-        host = self._uri.hostname or ""
-        port = self._uri.port or http.client.HTTPS_PORT
-        if self._uri.scheme == "http":
-            port = self._uri.port or http.client.HTTP_PORT
-        refused: OSError = OSError("the host has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if self._uri.scheme == "http" and not is_loopback(str(address[0])):
-                continue
+        host, plain = self._uri.hostname, self._uri.scheme == "http"
+        if not host:
+            raise OSError("there is no host")
+        port = self._uri.port or (http.client.HTTP_PORT if plain else http.client.HTTPS_PORT)
+        refused: OSError | None = None
+        for endpoint in endpoints(host, port, self._left(), plain=plain, private=self._private):
             try:
-                return self._connected(socket.socket(family, kind, protocol), address)
+                return self._connected(endpoint)
             except OSError as error:
                 refused = error
-        raise refused
+        raise refused or OSError("the host has no address")
 
-    def _connected(self, sock: socket.socket, address: object) -> socket.socket:
+    def _connected(self, endpoint: Endpoint) -> socket.socket:
+        """A connection to the very address that was found to be allowed."""
+        sock = socket.socket(endpoint.family, endpoint.kind, endpoint.protocol)
         try:
             sock.settimeout(self._left())
-            sock.connect(address)  # type: ignore[arg-type] # getaddrinfo's own
+            sock.connect(endpoint.address)
         except BaseException:
             sock.close()
             raise

@@ -9,6 +9,7 @@ from services.chassis import log
 from services.chassis.errors import Unavailable
 from services.profile.oidc.fetch import FetchFailed
 from services.profile.oidc.keys import Key, KeyRefused, parse
+from services.profile.oidc.room import Room
 
 FRESH_S = 600.0
 """How long keys are used before they are asked for again."""
@@ -17,8 +18,6 @@ STALE_S = 24 * 3600.0
 PAUSE_S = 30.0
 """Least time between two fetches from one place, whatever they are for."""
 _PLACES = 1000
-_MOST_WAITING = 8
-"""Most logins that wait for providers at once, so that slow ones leave threads to everybody else."""
 
 _log = log.get(__name__)
 
@@ -32,13 +31,16 @@ class KeyCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._places: OrderedDict[str, _Place] = OrderedDict()
-        self._waiting = threading.Semaphore(_MOST_WAITING)
+        self._room = Room()
 
-    def find(self, uri: str, key_id: str) -> list[Key]:
-        """The keys of that id there; none where there is none. Unavailable while no keys of the place are known."""
+    def find(self, uri: str, key_id: str, tenant: str) -> list[Key]:
+        """The keys of that id there; none where there is none.
+
+        Unavailable while no keys of the place are known, and where too many logins, to that `tenant` or at all, wait.
+        """
         place = self._place(uri)
         if place.wanted(key_id, self._clock()):
-            self._refresh(place, key_id)
+            self._refresh(place, key_id, tenant)
         if place.age(self._clock()) > STALE_S:
             raise Unavailable("the identity provider does not tell its keys; log in again later")
         return [key for key in place.keys if key.key_id == key_id]
@@ -51,20 +53,18 @@ class KeyCache:
                 self._places.popitem(last=False)
             return place
 
-    def _refresh(self, place: "_Place", key_id: str) -> None:
-        if not self._waiting.acquire(blocking=False):
-            if not place.knows(key_id):
-                raise Unavailable("too many logins wait for their identity providers; log in again later")
-            return
+    def _refresh(self, place: "_Place", key_id: str, tenant: str) -> None:
         try:
-            # Where the keys known will do, whoever comes while they are being fetched goes on with them.
-            if place.lock.acquire(blocking=not place.knows(key_id)):
-                try:
-                    self._fetch_into(place, key_id)
-                finally:
-                    place.lock.release()
-        finally:
-            self._waiting.release()
+            with self._room.enter(tenant, place.uri):
+                # Where the keys known will do, whoever comes while they are being fetched goes on with them.
+                if place.lock.acquire(blocking=not place.knows(key_id)):
+                    try:
+                        self._fetch_into(place, key_id)
+                    finally:
+                        place.lock.release()
+        except Unavailable:
+            if not place.knows(key_id):
+                raise
 
     def _fetch_into(self, place: "_Place", key_id: str) -> None:
         if not place.wanted(key_id, self._clock()):

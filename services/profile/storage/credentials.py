@@ -82,9 +82,10 @@ def remove(tx: Tx, tenant: str, credential_id: str) -> bool:
     return tx.execute(delete(table).where(*here)).rowcount == 1
 
 
-def master_key_ids(tx: Tx) -> set[str]:
-    """Ids of the master keys under which keys are sealed, of all tenants: asked once, at start."""
-    return set(tx.execute(select(table.c.master_key_id).distinct()).scalars())
+def sealed_with(tx: Tx, master_key_id: str) -> list[tuple[str, Credential]]:
+    """The credentials, of all tenants, that are sealed with a master key, with their tenants: where it is lost."""
+    query = select(table.c.tenant, *_PUBLIC).where(table.c.master_key_id == master_key_id)
+    return [(row.tenant, _credential(row)) for row in tx.execute(query)]
 
 
 def _use(row: Row[Any]) -> Use:

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from services.chassis.db import Tx, insert_ignore
-from services.profile.domain.users import ADMIN, ROLES, User
+from services.profile.domain.users import ADMIN, OPERATOR, ROLES, User
+from services.profile.schema import tenant as tenants
 from services.profile.schema import user as table
 
 
@@ -45,6 +46,14 @@ def another_administers(tx: Tx, tenant: str, name: str) -> bool:
     able = (table.c[ADMIN].is_(True), table.c.disabled.is_(False))
     others = (table.c.tenant == tenant, table.c.name != name, *able)
     return tx.execute(select(table.c.name).where(*others).limit(1)).first() is not None
+
+
+def another_operates(tx: Tx, tenant: str, name: str | None) -> bool:
+    """Whether an operator can log in who is neither the user of that name nor, for None, of that tenant."""
+    other = table.c.tenant != tenant if name is None else (table.c.tenant != tenant) | (table.c.name != name)
+    able = (table.c[OPERATOR].is_(True), table.c.disabled.is_(False), tenants.c.disabled.is_(False))
+    query = select(table.c.name).join(tenants, tenants.c.name == table.c.tenant).where(other, *able).limit(1)
+    return tx.execute(query).first() is not None
 
 
 def _values(user: User) -> dict[str, Any]:

@@ -10,14 +10,9 @@ from services.registry.domain.violations import Violation
 class Groups(Protocol):
     """Tells which groups there are. Asked outside of transactions, since it may ask another service."""
 
-    def exists(self, tenant: str, group: str) -> bool:
-        """Whether the tenant has a group of that name."""
+    def missing(self, tenant: str, names: Collection[str]) -> frozenset[str]:
+        """Those of the names that no group of the tenant has."""
         ...
-
-
-def missing(groups: Groups, tenant: str, names: Collection[str]) -> frozenset[str]:
-    """Those of the names that no group of the tenant has."""
-    return frozenset(name for name in set(names) if not groups.exists(tenant, name))
 
 
 def violations(path: str, names: Sequence[str], unknown: Collection[str]) -> Iterator[Violation]:

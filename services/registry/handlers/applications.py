@@ -12,7 +12,7 @@ from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain import interfaces as interface_rules
 from services.registry.domain.applications import Application, Module
 from services.registry.domain.interfaces import Interface
-from services.registry.handlers.asking import bound, page, position, refuse
+from services.registry.handlers.asking import bound, following, position, refuse
 from services.registry.handlers.publishing import publish_application
 from services.registry.storage import applications as storage
 from services.registry.wire import applications as wire
@@ -95,10 +95,11 @@ class Applications:
         limit = page_limit(request.page_size)
         name, version = position(request.page_token, 2)
         with self._db.read() as tx:
-            stored = storage.page(tx, caller().tenant, (name, version), limit + 1)
-        messages = [wire.to_message(one) for one in stored]
-        kept, token = page(messages, limit, lambda one: (one.module.name, one.module.version))
-        return pb.ListApplicationsResponse(applications=kept, next_page_token=token)
+            page = storage.page(tx, caller().tenant, (name, version), limit)
+        token = following(page, lambda one: (one.module.name, one.module.version))
+        return pb.ListApplicationsResponse(
+            applications=[wire.to_message(one) for one in page.items], next_page_token=token
+        )
 
 
 def registered(tx: Tx, name: str, version: str, *, lock: bool = False) -> Application:

@@ -1,20 +1,22 @@
-"""What all use cases do alike with a request: refuse it by the rules, page a list."""
+"""What all use cases do alike with a request: refuse it by the rules, bound it, page a list."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from services.chassis.errors import FieldViolation, InvalidFields, LimitExceeded
+from services.chassis.fitting import Page
 from services.chassis.paging import decode_token, encode_token
 from services.registry.domain.violations import Violation, under
+from vahana.registry.v1.application_pb2 import Application
 
-Item = TypeVar("Item", bound=Message)
+Item = TypeVar("Item")
 
 _LARGEST = 256 * 1024
 """Bytes of one thing registered: it travels in one message, and several make up an answer."""
-_PAGE_BYTES = 2 * 1024 * 1024
-"""A page ends early rather than outgrow what a client receives by default, 4 MiB."""
+_LARGEST_APPLICATION = 1024 * 1024
+"""Bytes of an application with its interface and all deployments: that is one answer, of at most 4 MiB."""
 
 
 def refuse(path: str, found: Iterable[Violation]) -> None:
@@ -30,6 +32,16 @@ def bound(what: str, message: Message) -> None:
         raise LimitExceeded(f"the {what} takes {message.ByteSize()} bytes of at most {_LARGEST}: make it smaller")
 
 
+def bound_whole(application: Application) -> None:
+    """Raise LimitExceeded where an application with all its deployments is larger than one may be."""
+    size, module = application.ByteSize(), application.module
+    if size > _LARGEST_APPLICATION:
+        raise LimitExceeded(
+            f"{module.name} {module.version} takes {size} bytes with all its deployments, of at most "
+            f"{_LARGEST_APPLICATION}: make this one or others smaller, or take some off"
+        )
+
+
 def position(page_token: str, length: int) -> tuple[str, ...]:
     """The key a page token of `length` parts stands for; the lowest where it is empty."""
     parts = decode_token(page_token) or ("",) * length
@@ -38,13 +50,6 @@ def position(page_token: str, length: int) -> tuple[str, ...]:
     return parts
 
 
-def page(items: Sequence[Item], limit: int, key: Callable[[Item], tuple[str, ...]]) -> tuple[list[Item], str]:
-    """The page of at most `limit` out of `limit` + 1 rows read, and the token of the next, "" where it is the last."""
-    kept: list[Item] = []
-    size = 0
-    for item in items[:limit]:
-        size += item.ByteSize()
-        if kept and size > _PAGE_BYTES:
-            break
-        kept.append(item)
-    return kept, encode_token(*key(kept[-1])) if len(kept) < len(items) else ""
+def following(page: Page[Item], key: Callable[[Item], tuple[str, ...]]) -> str:
+    """The token of the page after this one, "" where it is the last."""
+    return encode_token(*key(page.items[-1])) if page.more else ""

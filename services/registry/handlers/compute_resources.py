@@ -12,7 +12,8 @@ from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain import groups as group_rules
 from services.registry.domain.compute_resources import ComputeResource, violations
 from services.registry.domain.groups import Groups
-from services.registry.handlers.asking import bound, page, position, refuse
+from services.registry.handlers.asking import bound, following, position, refuse
+from services.registry.handlers.publishing import first_revision
 from services.registry.handlers.references import keep_named_queues, refuse_while_named
 from services.registry.storage import compute_resources as storage
 from services.registry.wire import compute_resources as wire
@@ -47,7 +48,8 @@ class ComputeResources:
 
     def _create(self, tx: Tx, resource: ComputeResource, unknown: frozenset[str]) -> pb.CreateComputeResourceResponse:
         _check(resource, unknown)
-        stored = replace(resource, create_time_us=now_us(tx), revision=1)
+        revision = first_revision(self._entities, tx, ENTITY_KIND_COMPUTE_RESOURCE, caller().tenant, resource.name)
+        stored = replace(resource, create_time_us=now_us(tx), revision=revision)
         if not storage.insert(tx, caller().tenant, stored):
             raise AlreadyExists("compute resource", resource.name)
         return pb.CreateComputeResourceResponse(compute_resource=self._published(tx, stored))
@@ -65,9 +67,9 @@ class ComputeResources:
         limit = page_limit(request.page_size)
         (after,) = position(request.page_token, 1)
         with self._db.read() as tx:
-            stored = storage.page(tx, caller().tenant, after, limit + 1)
-        kept, token = page([wire.to_message(one) for one in stored], limit, lambda one: (one.name,))
-        return pb.ListComputeResourcesResponse(compute_resources=kept, next_page_token=token)
+            page = storage.page(tx, caller().tenant, after, limit)
+        listed, token = [wire.to_message(one) for one in page.items], following(page, lambda one: (one.name,))
+        return pb.ListComputeResourcesResponse(compute_resources=listed, next_page_token=token)
 
     def update(self, request: pb.UpdateComputeResourceRequest) -> pb.UpdateComputeResourceResponse:
         """Change a host; for administrators."""
@@ -103,7 +105,7 @@ class ComputeResources:
         return message
 
     def _unknown_groups(self, sent: pb.ComputeResource) -> frozenset[str]:
-        return group_rules.missing(self._groups, caller().tenant, [one.group for one in sent.login_preferences])
+        return self._groups.missing(caller().tenant, [one.group for one in sent.login_preferences])
 
 
 def _locked(tx: Tx, name: str) -> ComputeResource:

@@ -10,11 +10,13 @@ from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain.deployments import Deployment, violations
 from services.registry.handlers.applications import registered
-from services.registry.handlers.asking import bound, refuse
-from services.registry.handlers.publishing import publish_deployment
+from services.registry.handlers.asking import bound, bound_whole, refuse
+from services.registry.handlers.publishing import deployment_name, first_revision, publish_deployment
 from services.registry.storage import compute_resources
 from services.registry.storage import deployments as storage
+from services.registry.wire import applications as application_wire
 from services.registry.wire import deployments as wire
+from vahana.event.v1.sync_pb2 import ENTITY_KIND_APPLICATION_DEPLOYMENT
 from vahana.registry.v1 import application_pb2 as pb
 
 _FIELD = "deployment"
@@ -41,7 +43,9 @@ class Deployments:
 
     def _create(self, tx: Tx, request: pb.CreateApplicationDeploymentRequest) -> pb.CreateApplicationDeploymentResponse:
         module = (request.name, request.version)
-        deployment = replace(wire.from_message(request.deployment), create_time_us=now_us(tx), revision=1)
+        name = deployment_name(module, request.deployment.compute_resource)
+        revision = first_revision(self._entities, tx, ENTITY_KIND_APPLICATION_DEPLOYMENT, caller().tenant, name)
+        deployment = replace(wire.from_message(request.deployment), create_time_us=now_us(tx), revision=revision)
         _check(tx, module, deployment)
         if not storage.insert(tx, caller().tenant, *module, deployment):
             raise AlreadyExists("application deployment", _told(module, deployment.compute_resource))
@@ -78,14 +82,17 @@ class Deployments:
 
 
 def _check(tx: Tx, module: tuple[str, str], deployment: Deployment) -> None:
-    """Raise what keeps a module from being deployed so; the host stays as it is until the transaction ends."""
-    interface = registered(tx, *module).interface
-    if interface is None:
+    """Raise what keeps a module from being deployed so; module and host stay as they are until the transaction ends."""
+    # Locked, so that deployments made at the same time are counted one after the other.
+    application = registered(tx, *module, lock=True)
+    if application.interface is None:
         raise WrongState(f"application {' '.join(module)} has no interface: create it first")
     host = compute_resources.named(tx, caller().tenant, [deployment.compute_resource])
     if not host:
         raise NotFound("compute resource", deployment.compute_resource)
-    refuse(_FIELD, violations(deployment, interface, host[deployment.compute_resource]))
+    refuse(_FIELD, violations(deployment, application.interface, host[deployment.compute_resource]))
+    others = (one for one in application.deployments if one.compute_resource != deployment.compute_resource)
+    bound_whole(application_wire.to_message(replace(application, deployments=(*others, deployment))))
 
 
 def _locked(tx: Tx, module: tuple[str, str], compute_resource: str) -> Deployment:

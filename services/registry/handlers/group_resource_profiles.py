@@ -12,7 +12,8 @@ from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain import groups as group_rules
 from services.registry.domain.group_resource_profiles import GroupResourceProfile, violations
 from services.registry.domain.groups import Groups
-from services.registry.handlers.asking import bound, page, position, refuse
+from services.registry.handlers.asking import bound, following, position, refuse
+from services.registry.handlers.publishing import first_revision
 from services.registry.storage import compute_resources
 from services.registry.storage import group_resource_profiles as storage
 from services.registry.wire import group_resource_profiles as wire
@@ -37,7 +38,7 @@ class GroupResourceProfiles:
         require_role(ADMIN)
         bound("group resource profile", request.group_resource_profile)
         profile = wire.from_message(request.group_resource_profile)
-        unknown = group_rules.missing(self._groups, caller().tenant, profile.groups)
+        unknown = self._groups.missing(caller().tenant, profile.groups)
         with self._db.write() as tx:
             return self._requests.once(
                 tx, request, pb.CreateGroupResourceProfileResponse, lambda: self._create(tx, profile, unknown)
@@ -47,7 +48,8 @@ class GroupResourceProfiles:
         self, tx: Tx, profile: GroupResourceProfile, unknown: frozenset[str]
     ) -> pb.CreateGroupResourceProfileResponse:
         _check(tx, profile, unknown)
-        stored = replace(profile, create_time_us=now_us(tx), revision=1)
+        revision = first_revision(self._entities, tx, ENTITY_KIND_GROUP_RESOURCE_PROFILE, caller().tenant, profile.name)
+        stored = replace(profile, create_time_us=now_us(tx), revision=revision)
         if not storage.store(tx, caller().tenant, stored):
             raise AlreadyExists("group resource profile", profile.name)
         return pb.CreateGroupResourceProfileResponse(group_resource_profile=self._published(tx, stored))
@@ -65,9 +67,9 @@ class GroupResourceProfiles:
         limit = page_limit(request.page_size)
         (after,) = position(request.page_token, 1)
         with self._db.read() as tx:
-            stored = storage.page(tx, caller().tenant, after, limit + 1)
-        kept, token = page([wire.to_message(one) for one in stored], limit, lambda one: (one.name,))
-        return pb.ListGroupResourceProfilesResponse(group_resource_profiles=kept, next_page_token=token)
+            page = storage.page(tx, caller().tenant, after, limit)
+        listed, token = [wire.to_message(one) for one in page.items], following(page, lambda one: (one.name,))
+        return pb.ListGroupResourceProfilesResponse(group_resource_profiles=listed, next_page_token=token)
 
     def update(self, request: pb.UpdateGroupResourceProfileRequest) -> pb.UpdateGroupResourceProfileResponse:
         """Change a profile; for administrators."""
@@ -76,7 +78,7 @@ class GroupResourceProfiles:
         masks.check_key(sent, "name", prefix=_FIELD)
         # Only what comes with this change: a group that is gone since must not stop all others.
         named = sent.groups if "groups" in request.update_mask.paths else ()
-        unknown = group_rules.missing(self._groups, caller().tenant, named)
+        unknown = self._groups.missing(caller().tenant, named)
         with self._db.write() as tx:
             stored = _locked(tx, sent.name)
             masks.check_revision(stored.revision, request.revision)

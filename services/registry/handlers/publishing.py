@@ -33,7 +33,22 @@ def publish_deployment(  # noqa: PLR0917 - what it is known by, and its content
 ) -> None:
     """Tell of the deployment of a module (name and version) on a host; None where it is no more."""
     kind, parent = sync_pb2.ENTITY_KIND_APPLICATION_DEPLOYMENT, "/".join(module)
-    entities.publish(tx, kind, tenant, f"{parent}/{compute_resource}", message, parent)
+    entities.publish(tx, kind, tenant, deployment_name(module, compute_resource), message, parent)
+
+
+def first_revision(entities: Entities, tx: Tx, kind: int, tenant: str, name: str) -> int:
+    """The revision something new begins with: 1, or above all that one of its name had that was deleted.
+
+    An update of that one, asked for with the revision it had, is then refused as stale. Versions rise with every
+    change of anything, so what was told last of a name has one that none of its revisions is above.
+    """
+    told = entities.told(tx, kind, tenant, name=name, parent="", limit=1)
+    return told[0].version + 1 if told else 1
+
+
+def deployment_name(module: tuple[str, str], compute_resource: str) -> str:
+    """What the deployment of a module (name and version) on a host is known by."""
+    return "/".join((*module, compute_resource))
 
 
 def publish_unpublished(db: Database, entities: Entities) -> None:
@@ -49,30 +64,30 @@ def publish_unpublished(db: Database, entities: Entities) -> None:
 
 
 def _publish_compute_resources(entities: Entities, tx: Tx, tenant: str) -> None:
-    found = compute_resources.page(tx, tenant, "", _PAGE)
-    while found:
-        for one in found:
+    page = compute_resources.page(tx, tenant, "", _PAGE)
+    while page.items:
+        for one in page.items:
             message = compute_resource_wire.to_message(one)
             entities.publish(tx, sync_pb2.ENTITY_KIND_COMPUTE_RESOURCE, tenant, one.name, message)
-        found = compute_resources.page(tx, tenant, found[-1].name, _PAGE)
+        page = compute_resources.page(tx, tenant, one.name, _PAGE)
 
 
 def _publish_storage_resources(entities: Entities, tx: Tx, tenant: str) -> None:
-    found = storage_resources.page(tx, tenant, "", _PAGE)
-    while found:
-        for one in found:
+    page = storage_resources.page(tx, tenant, "", _PAGE)
+    while page.items:
+        for one in page.items:
             message = storage_resource_wire.to_message(one)
             entities.publish(tx, sync_pb2.ENTITY_KIND_STORAGE_RESOURCE, tenant, one.name, message)
-        found = storage_resources.page(tx, tenant, found[-1].name, _PAGE)
+        page = storage_resources.page(tx, tenant, one.name, _PAGE)
 
 
 def _publish_applications(entities: Entities, tx: Tx, tenant: str) -> None:
-    found = applications.page(tx, tenant, ("", ""), _PAGE)
-    while found:
-        for one in found:
+    page = applications.page(tx, tenant, ("", ""), _PAGE)
+    while page.items:
+        for one in page.items:
             publish_application(entities, tx, tenant, one)
             module = (one.module.name, one.module.version)
             for deployment in one.deployments:
                 message = deployment_wire.to_message(deployment)
                 publish_deployment(entities, tx, tenant, module, deployment.compute_resource, message)
-        found = applications.page(tx, tenant, module, _PAGE)
+        page = applications.page(tx, tenant, module, _PAGE)

@@ -11,7 +11,8 @@ from services.chassis.paging import page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain.storage_resources import StorageResource, violations
-from services.registry.handlers.asking import page, position, refuse
+from services.registry.handlers.asking import following, position, refuse
+from services.registry.handlers.publishing import first_revision
 from services.registry.storage import storage_resources as storage
 from services.registry.wire import storage_resources as wire
 from vahana.event.v1.sync_pb2 import ENTITY_KIND_STORAGE_RESOURCE
@@ -42,7 +43,8 @@ class StorageResources:
             )
 
     def _create(self, tx: Tx, resource: StorageResource) -> pb.CreateStorageResourceResponse:
-        stored = replace(resource, create_time_us=now_us(tx), revision=1)
+        revision = first_revision(self._entities, tx, ENTITY_KIND_STORAGE_RESOURCE, caller().tenant, resource.name)
+        stored = replace(resource, create_time_us=now_us(tx), revision=revision)
         if not storage.insert(tx, caller().tenant, stored):
             raise AlreadyExists("storage resource", resource.name)
         return pb.CreateStorageResourceResponse(storage_resource=self._published(tx, stored))
@@ -60,9 +62,9 @@ class StorageResources:
         limit = page_limit(request.page_size)
         (after,) = position(request.page_token, 1)
         with self._db.read() as tx:
-            stored = storage.page(tx, caller().tenant, after, limit + 1)
-        kept, token = page([wire.to_message(one) for one in stored], limit, lambda one: (one.name,))
-        return pb.ListStorageResourcesResponse(storage_resources=kept, next_page_token=token)
+            page = storage.page(tx, caller().tenant, after, limit)
+        listed, token = [wire.to_message(one) for one in page.items], following(page, lambda one: (one.name,))
+        return pb.ListStorageResourcesResponse(storage_resources=listed, next_page_token=token)
 
     def update(self, request: pb.UpdateStorageResourceRequest) -> pb.UpdateStorageResourceResponse:
         """Change a place; for administrators."""

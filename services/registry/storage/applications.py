@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
+from services.chassis.fitting import Page, cut, stored_bytes
 from services.registry.domain.applications import Application, Module
 from services.registry.domain.interfaces import Input, Interface, Output
 from services.registry.domain.values import DataType
@@ -52,11 +53,15 @@ def update_module(tx: Tx, tenant: str, module: Module) -> None:
     tx.execute(update_table(modules).where(*same).values(asdict(module)))
 
 
-def page(tx: Tx, tenant: str, after: tuple[str, str], limit: int) -> list[Application]:
-    """The first `limit` applications whose (name, version) comes after `after`, in that order."""
-    key = tuple_(modules.c.name, modules.c.version)
-    query = _joined(tenant).where(key > tuple_(*after)).order_by(modules.c.name, modules.c.version).limit(limit)
-    return _whole(tx, tenant, tx.execute(query).all())
+def page(tx: Tx, tenant: str, after: tuple[str, str], limit: int) -> Page[Application]:
+    """A page of the applications whose (name, version) comes after `after`, in that order."""
+    key, order = tuple_(modules.c.name, modules.c.version), (modules.c.name, modules.c.version)
+    joined = _joined(tenant).order_by(*order)
+    size = stored_bytes(*modules.c, interfaces.c.inputs, interfaces.c.outputs) + deployments.bytes_of(modules)
+    sized = joined.with_only_columns(*order, size.label("size"), maintain_column_froms=True)
+    rows = tx.execute(sized.where(key > tuple_(*after)).limit(limit + 1)).all()
+    found = cut([(row.name, row.version) for row in rows], [row.size for row in rows], limit)
+    return Page(_whole(tx, tenant, tx.execute(joined.where(key.in_(found.items))).all()), found.more)
 
 
 def _joined(tenant: str) -> Select[Any]:

@@ -8,9 +8,11 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
+from services.chassis.fitting import Page
 from services.registry.domain.compute_resources import BatchQueue, ComputeResource, JobManager, LoginPreference
 from services.registry.domain.limits import Limits
 from services.registry.schema import compute_resource as table
+from services.registry.storage.pages import names_page
 
 
 def insert(tx: Tx, tenant: str, resource: ComputeResource) -> bool:
@@ -32,10 +34,11 @@ def named(tx: Tx, tenant: str, names: Collection[str]) -> dict[str, ComputeResou
     return {row.name: _resource(row) for row in tx.execute(query.with_for_update(read=True, key_share=True))}
 
 
-def page(tx: Tx, tenant: str, after: str, limit: int) -> list[ComputeResource]:
-    """The first `limit` hosts whose names come after `after`, by name."""
-    query = select(table).where(table.c.tenant == tenant, table.c.name > after).order_by(table.c.name).limit(limit)
-    return [_resource(row) for row in tx.execute(query)]
+def page(tx: Tx, tenant: str, after: str, limit: int) -> Page[ComputeResource]:
+    """A page of the hosts whose names come after `after`, by name."""
+    found = names_page(tx, table, tenant, after, limit)
+    query = select(table).where(table.c.tenant == tenant, table.c.name.in_(found.items)).order_by(table.c.name)
+    return Page([_resource(row) for row in tx.execute(query)], found.more)
 
 
 def update(tx: Tx, tenant: str, resource: ComputeResource) -> None:

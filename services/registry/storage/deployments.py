@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, delete, select, tuple_
+from sqlalchemy import ColumnElement, Row, Table, delete, func, select, tuple_
 from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
+from services.chassis.fitting import stored_bytes
 from services.registry.domain.deployments import Deployment, Parallelism, Variable
 from services.registry.domain.job_resources import JobResources
 from services.registry.schema import application_deployment as table
@@ -72,6 +73,12 @@ def of_modules(tx: Tx, tenant: str, keys: Sequence[tuple[str, str]]) -> dict[tup
     for row in tx.execute(query):
         found[row.name, row.version].append(_deployment(row))
     return found
+
+
+def bytes_of(modules: Table) -> ColumnElement[int]:
+    """What the deployments of a row of `modules` take, as a column beside it."""
+    its = (table.c.tenant == modules.c.tenant, table.c.name == modules.c.name, table.c.version == modules.c.version)
+    return func.coalesce(select(func.sum(stored_bytes(*table.c))).where(*its).scalar_subquery(), 0)
 
 
 def _same(tenant: str, name: str, version: str, compute_resource: str) -> tuple[ColumnElement[bool], ...]:

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
+from services.chassis.fitting import Page, stored_bytes
 from services.registry.domain.group_resource_profiles import GroupResourceProfile, ResourceGrant
 from services.registry.domain.limits import Limits
 from services.registry.schema import group_resource_profile as table
 from services.registry.schema import resource_grant as grants
+from services.registry.storage.pages import names_page
 
 
 class Naming(NamedTuple):
@@ -38,10 +40,13 @@ def find(tx: Tx, tenant: str, name: str, *, lock: bool = False) -> GroupResource
     return found[0] if found else None
 
 
-def page(tx: Tx, tenant: str, after: str, limit: int) -> list[GroupResourceProfile]:
-    """The first `limit` profiles whose names come after `after`, by name."""
-    query = select(table).where(table.c.tenant == tenant, table.c.name > after).order_by(table.c.name).limit(limit)
-    return _whole(tx, tenant, tx.execute(query).all())
+def page(tx: Tx, tenant: str, after: str, limit: int) -> Page[GroupResourceProfile]:
+    """A page of the profiles whose names come after `after`, by name."""
+    of_grants = select(func.sum(stored_bytes(*grants.c)))
+    its = (grants.c.tenant == table.c.tenant, grants.c.profile == table.c.name)
+    found = names_page(tx, table, tenant, after, limit, of_grants.where(*its).scalar_subquery())
+    query = select(table).where(table.c.tenant == tenant, table.c.name.in_(found.items)).order_by(table.c.name)
+    return Page(_whole(tx, tenant, tx.execute(query).all()), found.more)
 
 
 def update(tx: Tx, tenant: str, profile: GroupResourceProfile) -> None:

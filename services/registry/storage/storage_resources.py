@@ -7,8 +7,10 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy import update as update_table
 
 from services.chassis.db import Tx, insert_ignore
+from services.chassis.fitting import Page
 from services.registry.domain.storage_resources import StorageResource, StorageType
 from services.registry.schema import storage_resource as table
+from services.registry.storage.pages import names_page
 
 
 def insert(tx: Tx, tenant: str, resource: StorageResource) -> bool:
@@ -23,10 +25,11 @@ def find(tx: Tx, tenant: str, name: str, *, lock: bool = False) -> StorageResour
     return _resource(row) if row else None
 
 
-def page(tx: Tx, tenant: str, after: str, limit: int) -> list[StorageResource]:
-    """The first `limit` places whose names come after `after`, by name."""
-    query = select(table).where(table.c.tenant == tenant, table.c.name > after).order_by(table.c.name).limit(limit)
-    return [_resource(row) for row in tx.execute(query)]
+def page(tx: Tx, tenant: str, after: str, limit: int) -> Page[StorageResource]:
+    """A page of the places whose names come after `after`, by name."""
+    found = names_page(tx, table, tenant, after, limit)
+    query = select(table).where(table.c.tenant == tenant, table.c.name.in_(found.items)).order_by(table.c.name)
+    return Page([_resource(row) for row in tx.execute(query)], found.more)
 
 
 def update(tx: Tx, tenant: str, resource: StorageResource) -> None:

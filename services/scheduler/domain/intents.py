@@ -98,6 +98,14 @@ def effect(run: Run, task: Task, owner: Task | None) -> Effect:
     return Effect.CLOSE if found is Effect.END and _left_something(task, owner) else found
 
 
+def leaves_work(run: Run, task: Task) -> bool:
+    """Whether a failed attempt of a task that is canceled may have left something on a host that is to be looked for,
+    whatever is said of it: the failure and the cancel have crossed each other. What was opened to look has looked.
+    """
+    kinds = _LEAVES_JOBS | {TaskType.MONITORING}
+    return doomed(run, task) and task.type in kinds and not task.closing
+
+
 def _left_something(task: Task, owner: Task | None) -> bool:
     """Whether something of a task not dispatched now may run on a host: a job handed over that nobody watches yet, or
     what an attempt that failed has begun."""

@@ -69,8 +69,9 @@ class Task:
 
     `attempt` is the latest one opened or planned, 0 before the first; `heard` the highest sequence number an executor
     reported for it; `emitted` the highest the scheduler gave. `pending`, `failed` and `skipped` are the walker's tally.
-    `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes. `held` is set
-    where it could be dispatched, but its process is paused.
+    `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes, `planned`
+    None until it is needed: it can be large. `held` is set where it could be dispatched, but its process is paused;
+    `closing` where its latest attempt was opened only to end what runs of it.
     """
 
     tenant: str
@@ -83,7 +84,7 @@ class Task:
     required: bool
     dependents: tuple[str, ...]
     job_task_id: str
-    planned: bytes
+    planned: bytes | None
     pending: int = 0
     failed: int = 0
     skipped: int = 0
@@ -99,6 +100,7 @@ class Task:
     resend_us: int | None = None
     resends: int = 0
     held: bool = False
+    closing: bool = False
     version: int = 0
 
     @property

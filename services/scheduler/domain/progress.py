@@ -73,9 +73,14 @@ def plan_attempt(task: Task, report: Report, attempt: int, at: int, max_attempts
     task.resend_us, task.resends = None, 0
 
 
-def open_attempt(task: Task, now: int, resend_after: int) -> None:
-    """Opens the attempt that is due, or the first."""
-    task.attempt = max(task.attempt, 1)
+def follow_attempt(task: Task) -> None:
+    """Puts the number of the next attempt in the place of that of a failed one."""
+    task.attempt, task.heard, task.emitted = task.attempt + 1, 0, 0
+
+
+def open_attempt(task: Task, now: int, resend_after: int, *, closing: bool = False) -> None:
+    """Opens the attempt that is due, or the first; `closing`: to end what runs of the task, and for nothing else."""
+    task.attempt, task.closing = max(task.attempt, 1), closing
     task.state = TaskState.SCHEDULED
     task.trouble, task.reason, task.condition = None, "", 0
     task.next_attempt_us, task.held = None, False

@@ -78,13 +78,14 @@ def test_an_export_holds_everything_in_parts(owner):
     owner.publish("n0007", gone=True)
     parts = owner.export()
     assert len(parts) > 2
-    assert {part.as_of for part in parts} == {before + 451}
+    (as_of,) = {part.as_of for part in parts}
     assert all(len(part.entities) <= 500 for part in parts)
     assert [(each.tenant, each.name) for each in owner.mine(parts)] == [
         ("default" if name < "n0300" else "other", name) for name in names
     ]
     (gone,) = [each for each in owner.mine(parts) if each.deleted]
-    assert (gone.name, gone.version, gone.HasField("entity")) == ("n0007", before + 451, False)
+    assert (gone.name, gone.HasField("entity")) == ("n0007", False)
+    assert before < gone.version < as_of
 
 
 def test_an_export_holds_the_very_bytes_that_were_told(owner):
@@ -99,7 +100,8 @@ def test_an_export_holds_the_very_bytes_that_were_told(owner):
 def test_an_export_of_little_has_a_part_that_says_so(serve):
     registry = Owner(serve, REGISTRY)
     (part,) = registry.export()
-    assert (part.as_of, list(part.entities)) == (0, [])
+    assert list(part.entities) == []
+    assert registry.export()[0].as_of > part.as_of > 0
 
 
 def test_other_owners_entities_are_not_exported(serve):

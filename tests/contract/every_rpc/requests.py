@@ -35,7 +35,7 @@ PROVIDER = {
     "name": "seed-provider",
     "issuer": "https://issuer.example.org",
     "audience": "vahana",
-    "jwks_uri": "https://127.0.0.1:1/jwks",
+    "jwks_uri": "https://id.invalid/jwks",
 }
 EXPERIMENT = {"experiment_id": "$experiment"}
 ENTITY = {"project": "seed-project"}

@@ -95,7 +95,7 @@ PLAUSIBLE: dict[str, tuple[str, ...]] = {
     "scopes": ("*", "experiment:read", "profile:write"),
     "location": ("/data", "https://host.example.org/data", "s3://bucket/x", "sftp://host.example.org/x"),
     "issuer": ("https://issuer.example.org",),
-    "jwks_uri": ("https://127.0.0.1:1/jwks",),
+    "jwks_uri": ("https://id.invalid/jwks",),
     "file": ("out.txt", "/abs", "a/../b"),
     "option": ("-x", "--x=", ""),
     "algorithms": ("RS256", "HS256", "none"),

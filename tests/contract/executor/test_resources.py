@@ -1,7 +1,7 @@
 """Checks of compute resources and rendered scripts over gRPC; hosts and registry are played."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -41,13 +41,16 @@ class Registry:
     """Knows one host, of the tenant "default"."""
 
     away = False
+    port = 22
 
     def find(self, tenant: str, name: str) -> tuple[task_pb2.Target, Sequence[str]]:
         if self.away:
             raise Unavailable("registry does not answer")
         if (tenant, name) != ("default", "cluster"):
             raise NotFound("compute resource", name)
-        return task_pb2.Target.FromString(TARGET.SerializeToString()), ["debug"]
+        found = task_pb2.Target.FromString(TARGET.SerializeToString())
+        found.port = self.port
+        return found, ["debug"]
 
 
 class Logins:
@@ -58,6 +61,7 @@ class Logins:
     def __init__(self) -> None:
         self.sites: list[Site] = []
         self.refuse: Exception | None = None
+        self.during: Callable[[], None] = lambda: None
 
     @contextmanager
     def login(self, site: Site) -> Iterator["Logins"]:
@@ -66,6 +70,7 @@ class Logins:
         yield self
 
     def open(self) -> "Logins":
+        self.during()
         if self.refuse is not None:
             raise self.refuse
         return self
@@ -85,7 +90,7 @@ def world(serve: Any, tmp_path: Any) -> Any:
         chassis = Chassis.start(ExecutorSettings(), metadata, "services.executor")
         executor = Executor(chassis.db, "executor-one")
         managers = {task_pb2.JOB_MANAGER_FORK: ForkJobs()}
-        resources = Resources(registry, logins, managers, Throttle(a_minute=5))
+        resources = Resources(registry, logins, managers, Throttle(at_once=1, a_minute=5))
         add = executor_pb2_grpc.add_ExecutorServiceServicer_to_server
         chassis.rpc.add(add, ExecutorTransport(executor.handlers, resources), SERVICE)
         add_scripts = executor_pb2_grpc.add_ScriptServiceServicer_to_server
@@ -169,6 +174,23 @@ def test_checks_are_limited(world: Any, refused: Any) -> None:
         admin.CheckComputeResource(Check(compute_resource="cluster"))
 
 
+def test_a_host_is_one_host_whether_its_port_is_named_or_not(world: Any) -> None:
+    admin = executor_of(world, "admin")
+    codes = []
+
+    def check_again() -> None:
+        world.registry.port, world.logins.during = 0, lambda: None
+        try:
+            admin.CheckComputeResource(Check(compute_resource="cluster"))
+        except grpc.RpcError as error:
+            codes.append(error.code())
+
+    world.logins.during = check_again
+    admin.CheckComputeResource(Check(compute_resource="cluster"))
+    assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED]
+    assert [site.port for site in world.logins.sites] == [22]
+
+
 def test_a_key_holder_that_is_away_is_no_finding(world: Any, refused: Any) -> None:
     world.logins.refuse = Unavailable("profile does not answer")
     with refused(grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE"):
@@ -207,7 +229,7 @@ def test_a_script_is_shown_as_a_host_would_get_it(world: Any) -> None:
     [
         *(
             ({"target": task_pb2.Target(scratch="/s", job_manager=number)}, "target.job_manager")
-            for number in (task_pb2.JOB_MANAGER_UNSPECIFIED, task_pb2.JOB_MANAGER_SLURM, task_pb2.JOB_MANAGER_PBS, 17)
+            for number in (task_pb2.JOB_MANAGER_SLURM, task_pb2.JOB_MANAGER_PBS, 17)
         ),
         ({"target": task_pb2.Target(scratch="s", job_manager=task_pb2.JOB_MANAGER_FORK)}, "target.scratch"),
         ({"job_submission": task_pb2.JobSubmission()}, "job_submission"),
@@ -222,6 +244,12 @@ def test_scripts_that_cannot_be(world: Any, refused: Any, change: dict[str, Any]
     assert field in told.fields
     if field == "target.job_manager":
         assert "JOB_MANAGER_FORK" in told.fields[field]
+
+
+def test_a_target_without_a_job_manager_is_shown_what_it_would_run(world: Any) -> None:
+    stub = scripts_of(world, "experiment")
+    target = task_pb2.Target(scratch="/scratch")
+    assert stub.RenderJobScript(script_request(target=target)) == stub.RenderJobScript(script_request())
 
 
 @pytest.mark.parametrize("who", ["admin", "user", "scheduler"])

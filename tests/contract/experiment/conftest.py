@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from services.chassis.bus.topics import PROCESS
 from services.chassis.changes import REGISTRY
 from services.experiment.__main__ import wire
+from tests.contract.experiment.people import people
 from tests.contract.experiment.played_executor import PlayedExecutor
 from tests.contract.owners import PlayedOwners
 from vahana.event.v1 import event_pb2, state_pb2, sync_pb2, task_pb2
@@ -351,3 +352,10 @@ def executor(monkeypatch):
     monkeypatch.setenv("VAHANA_EXECUTOR_ADDRESS", played.address)
     yield played
     played.stop()
+
+
+@pytest.fixture
+def person(service):
+    """`person(name, *roles)` calls the service."""
+    with people(service.served.address) as made:
+        yield made

@@ -3,6 +3,7 @@
 import pytest
 from grpc import StatusCode
 
+from services.experiment.handlers import checking
 from vahana.event.v1 import state_pb2
 from vahana.experiment.v1 import experiment_pb2, project_pb2
 
@@ -87,6 +88,25 @@ def test_another_application_comes_in_its_own_latest_version(service, registry):
     assert service.update(made.experiment_id, application="bowtie2").spec.application_version == "2.6.0"
     back = service.update(made.experiment_id, application="bowtie2", application_version="2.5.0")
     assert back.spec.application_version == "2.5.0"
+
+
+def test_words_for_people_outgrow_nothing(service, refused, monkeypatch):
+    made = service.create(name="short")
+    monkeypatch.setattr(checking, "LARGEST_SPEC", made.spec.ByteSize() + 10)
+    assert service.update(made.experiment_id, name="longer").spec.name == "longer"
+    for change in ({"name": "x" * 100}, {"description": "x" * 100}, {"tags": ["x" * 50, "y" * 50]}):
+        with refused(StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
+            service.update(made.experiment_id, **change)
+        assert set(told.fields) == {"spec"}
+    assert service.get(made.experiment_id).experiment.spec.name == "longer"
+
+
+def test_what_the_service_adds_is_counted_too(service, refused, monkeypatch):
+    asked = service.spec()
+    monkeypatch.setattr(checking, "LARGEST_SPEC", asked.ByteSize())
+    with refused(StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
+        service.create()
+    assert set(told.fields) == {"spec"}
 
 
 def test_a_stale_revision(service, refused):

@@ -1,8 +1,12 @@
 """ListExperiments by what narrows it."""
 
 import pytest
+import sqlalchemy as sa
 from grpc import StatusCode
 
+from services.experiment import schema
+from services.experiment.storage import experiments, history
+from tests.contract.experiment.conftest import Reports
 from vahana.event.v1 import state_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.experiment.v1 import project_pb2, sharing_pb2
@@ -92,6 +96,59 @@ def test_what_is_no_filter(service, refused, filters, field):
     with refused(StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS") as told:
         service.experiments().ListExperiments(pb.ListExperimentsRequest(**filters))
     assert set(told.fields) == {field}
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The experiments and events that were read whole: one entry each."""
+    rows = []
+    for module, kind in ((experiments, "Experiment"), (history, "Event")):
+        plain = getattr(module, kind)
+        monkeypatch.setattr(module, kind, lambda plain=plain, **fields: rows.append(1) or plain(**fields))
+    return rows
+
+
+def test_no_more_is_read_than_is_on_the_page(service, read):
+    for number in range(7):
+        service.create(name=str(number), description="short")
+    large = service.spec(inputs=[{"name": "seed", "value": "x" * 900_000}]).SerializeToString()
+    with service.served.chassis.db.write() as tx:
+        tx.execute(sa.update(schema.experiment).values(spec=large))
+    read.clear()
+    pages, token = [], None
+    while token != "":
+        request = pb.ListExperimentsRequest(page_size=1000, page_token=token or "")
+        page = service.experiments().ListExperiments(request)
+        pages.append(len(page.experiments))
+        token = page.next_page_token
+    assert pages == [2, 2, 2, 1]
+    assert len(read) == 7
+
+
+def test_no_more_of_a_history_is_read_than_is_on_the_page(service, read):
+    launched = service.launched()
+    reports = Reports(launched)
+    service.persist(*(reports.process("EXECUTING", seq, reason="x" * 400_000) for seq in range(1, 8)))
+    read.clear()
+    page = service.history(launched.experiment_id, page_size=1000)
+    assert [each.position for each in page.events] == [1, 2, 3, 4, 5]
+    rest = service.history(launched.experiment_id, page_size=1000, page_token=page.next_page_token)
+    assert [each.position for each in rest.events] == [6, 7]
+    assert rest.next_page_token == ""
+    # The experiment, twice, and each event once.
+    assert len(read) == 2 + 7
+
+
+def test_projects_in_pages(service):
+    for number in range(5):
+        named = project_pb2.CreateProjectRequest(project={"name": f"p{number}"})
+        service.projects().CreateProject(named)
+    first = service.projects().ListProjects(project_pb2.ListProjectsRequest(page_size=4))
+    rest = service.projects().ListProjects(
+        project_pb2.ListProjectsRequest(page_size=4, page_token=first.next_page_token)
+    )
+    assert [each.name for each in (*first.projects, *rest.projects)] == ["p0", "p1", "p2", "p3", "p4", "phages"]
+    assert (len(first.projects), rest.next_page_token) == (4, "")
 
 
 def test_a_page_ends_before_it_grows_too_large(service):

@@ -8,11 +8,12 @@ from grpc import StatusCode
 
 from services.chassis.entities import Entities
 from services.chassis.rpc.auth import Identity
+from services.chassis.sources import EntitySource
 from services.experiment.handlers.access import Access
 from services.experiment.handlers.checking import Checker
+from services.experiment.handlers.memberships import Memberships
 from services.experiment.schema import metadata
 from tests.contract.experiment.conftest import Reports
-from tests.contract.experiment.people import people
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.experiment.v1 import project_pb2
 
@@ -27,13 +28,6 @@ def registry(registry):
     registry.user("ada")
     registry.user("bob")
     return registry
-
-
-@pytest.fixture
-def person(service):
-    """`person(name)` calls the service."""
-    with people(service.served.address) as made:
-        yield made
 
 
 def launching(kind, experiment_id):
@@ -115,7 +109,8 @@ def test_the_groups_of_a_user_take_few_queries(service, registry):
         registry.group(f"g{number}", "bob")
         registry.group(f"h{number}", groups=[f"g{number}"])
     service.learn()
-    access, asked = Access(Entities(metadata)), []
+    entities, asked = Entities(metadata), []
+    access = Access(entities, Memberships(EntitySource(service.served.chassis.db, entities, {})))
     with service.served.chassis.db.read() as tx:
         sa.event.listen(tx, "before_cursor_execute", lambda *_: asked.append(1))
         seen = access.visibility(tx, Identity("bob", "default", frozenset()))

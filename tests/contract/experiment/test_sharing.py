@@ -4,7 +4,6 @@ import pytest
 from grpc import StatusCode
 
 from tests.contract.experiment.conftest import READS, REFERENCE
-from tests.contract.experiment.people import people
 from vahana.event.v1 import sync_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, project_pb2, sharing_pb2
 from vahana.profile.v1 import group_pb2
@@ -23,13 +22,6 @@ def registry(registry):
     registry.group("lab", "bob", groups=["students"])
     registry.group("campus", groups=["lab"])
     return registry
-
-
-@pytest.fixture
-def person(service):
-    """`person(name, *roles)` calls the service."""
-    with people(service.served.address) as made:
-        yield made
 
 
 @pytest.fixture

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from services.chassis.clock import to_timestamp
 from services.chassis.db import Database
 from services.chassis.entities import Entities
+from services.chassis.fitting import Page
 from services.chassis.rpc.auth import Identity
+from services.chassis.sources import EntitySource
 from services.experiment import schema
 from services.experiment.domain.access import Permission, Principal, Share, Shared, SharedKind
 from services.experiment.domain.filters import Filters
 from services.experiment.domain.records import Experiment, Project
 from services.experiment.domain.transitions import ExperimentState
 from services.experiment.handlers.access import Access
+from services.experiment.handlers.memberships import Memberships
 from services.experiment.schema import metadata
 from services.experiment.storage import experiments, projects, shares, visible
 from vahana.event.v1 import sync_pb2
@@ -105,7 +108,8 @@ class Stored:
 
     def __init__(self, db, tenant, world):
         self.db, self.tenant, self.world = db, tenant, world
-        self.access = Access(Entities(metadata))
+        entities = Entities(metadata)
+        self.access = Access(entities, Memberships(EntitySource(db, entities, {})))
         self.ids = [f"exp-{tenant}-{index:02}" for index in range(len(world["rows"]))]
         with db.write() as tx:
             Entities(metadata).apply(tx, self._entities())
@@ -133,7 +137,7 @@ class Stored:
         who, before, found = Identity(user, self.tenant, frozenset()), None, []
         with self.db.read() as tx:
             seen = self.access.visibility(tx, who)
-            while rows := experiments.page(tx, self.tenant, seen, wanted, before, size):
+            while rows := experiments.page(tx, self.tenant, seen, wanted, before, size).items:
                 found += [self.ids.index(row.experiment_id) for row in rows]
                 before = (rows[-1].create_time, rows[-1].experiment_id)
         return found
@@ -143,7 +147,7 @@ class Stored:
         who, after, found = Identity(user, self.tenant, frozenset()), "", []
         with self.db.read() as tx:
             seen = self.access.visibility(tx, who)
-            while rows := projects.page(tx, self.tenant, seen, after, size):
+            while rows := projects.page(tx, self.tenant, seen, after, size).items:
                 found += [row.name for row in rows]
                 after = rows[-1].name
         return found
@@ -219,8 +223,8 @@ def test_nothing_of_another_tenant(db):
         with db.read() as tx:
             seen = stored.access.visibility(tx, Identity(user, "two", frozenset(roles)))
             for wanted in (Filters(), Filters(tag="x"), Filters(states=(STATES[0],)), Filters(project="p")):
-                assert experiments.page(tx, "two", seen, wanted, None, 5) == []
-            assert projects.page(tx, "two", seen, "", 5) == []
+                assert experiments.page(tx, "two", seen, wanted, None, 5) == Page([])
+            assert projects.page(tx, "two", seen, "", 5) == Page([])
 
 
 @pytest.mark.parametrize("user", ["bob", "eve", "root"])
@@ -229,14 +233,26 @@ def test_nothing_of_another_tenant(db):
 )
 def test_a_page_reads_indexes_alone(many, user, wanted):
     """However many rows there are: no table is read from end to end."""
+    plan = plan_of(many, user, wanted)
+    assert re.search(r"SEARCH (experiment|share)|Index (Only )?Scan", plan)
+    assert not re.search(r"(SCAN|Seq Scan on) (experiment|share|project)", plan), plan
+
+
+@pytest.mark.parametrize(("state", "rare"), [(ExperimentState.CREATED, False), (ExperimentState.EXECUTING, True)])
+def test_only_states_that_end_soon_are_gone_through_for_all(many, state, rare):
+    """What is created and never launched may be most of all there is."""
+    assert ("ix_experiment_state_newest" in plan_of(many, "eve", Filters(states=(state,)))) is rare
+    assert "ix_experiment_state_newest" in plan_of(many, "root", Filters(states=(state,)))
+
+
+def plan_of(many, user, wanted):
+    """How the database finds a page."""
     with many.db.read() as tx:
         seen = many.access.visibility(tx, Identity(user, "t", frozenset({"admin"} if user == "root" else ())))
         query = visible.Page("t", wanted, (5000, "exp-x"), 51, tx.dialect.name).of(seen)
         text = str(query.compile(dialect=tx.dialect, compile_kwargs={"literal_binds": True})).replace("%", "%%")
         explain = "EXPLAIN QUERY PLAN " if tx.dialect.name == "sqlite" else "EXPLAIN "
-        plan = "\n".join(str(row[-1]) for row in tx.exec_driver_sql(explain + text))
-    assert re.search(r"SEARCH (experiment|share)|Index (Only )?Scan", plan)
-    assert not re.search(r"(SCAN|Seq Scan on) (experiment|share|project)", plan), plan
+        return "\n".join(str(row[-1]) for row in tx.exec_driver_sql(explain + text))
 
 
 @pytest.fixture

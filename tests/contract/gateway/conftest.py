@@ -16,6 +16,7 @@ from services.gateway.__main__ import mount
 from services.gateway.settings import GatewaySettings
 from tests.contract.conftest import IDENTITIES
 from tests.contract.exchange import Exchange
+from tests.contract.tokens import minted
 from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
 from vahana.profile.v1 import identity_pb2_grpc, tenant_pb2, tenant_pb2_grpc
 
@@ -27,6 +28,7 @@ class Seen:
     """What a backend was sent, and signs of what happened to its calls."""
 
     metadata: list[dict[str, object]] = field(default_factory=list)
+    peers: set[str] = field(default_factory=set)
     remaining: list[float | None] = field(default_factory=list)
     entered: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -34,6 +36,7 @@ class Seen:
 
     def note(self, context) -> None:
         self.metadata.append(dict(context.invocation_metadata()))
+        self.peers.add(context.peer())
         self.remaining.append(context.time_remaining())
         context.add_callback(self.ended.set)
         self.entered.set()
@@ -83,7 +86,15 @@ class Experiments(experiment_pb2_grpc.ExperimentServiceServicer):
 
     def WatchExperiment(self, request, context):
         self.seen.note(context)
-        while (said := self.seen.say.get(timeout=30)) is not None:
+        while context.is_active():
+            try:
+                said = self.seen.say.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if said is None:
+                return
+            if not context.is_active():
+                return self.seen.say.put(said)  # it was said to a watch that still goes on
             yield experiment_pb2.WatchExperimentResponse(experiment=experiment_pb2.Experiment(experiment_id=str(said)))
 
 
@@ -93,22 +104,44 @@ class Healthy(health_pb2_grpc.HealthServicer):
     def __init__(self) -> None:
         self.status = health_pb2.HealthCheckResponse.SERVING
         self.watches: list[queue.Queue[int]] = []
+        self.watched: list[str] = []
+        self.checks: list[str] = []
+        self.unwatched = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
 
     def Check(self, request, context):
+        self.checks.append(context.peer())
+        self.go.wait(30)
         return health_pb2.HealthCheckResponse(status=self.status)
 
     def Watch(self, request, context):
         changes: queue.Queue[int | None] = queue.Queue()
         changes.put(self.status)
         self.watches.append(changes)
+        self.watched.append(request.service)
         context.add_callback(lambda: changes.put(None))
         while (status := changes.get()) is not None:
             yield health_pb2.HealthCheckResponse(status=status)
+        if request.service:
+            self.unwatched.set()
 
     def become(self, status: int) -> None:
         self.status = status
         for watch in self.watches:
             watch.put(status)
+
+
+class ShortLived(Exchange):
+    """Gives tokens that live for `seconds`."""
+
+    seconds = 300
+
+    def ExchangeToken(self, request, context):
+        answer = super().ExchangeToken(request, context)
+        answer.expire_time.seconds = end = int(time.time()) + self.seconds
+        answer.access_token = minted(answer.caller.subject, answer.caller.tenant, list(answer.caller.roles), exp=end)
+        return answer
 
 
 class Backend:
@@ -117,7 +150,7 @@ class Backend:
     def __init__(self) -> None:
         self.seen = Seen()
         self.health = Healthy()
-        self.exchange = Exchange(IDENTITIES)
+        self.exchange = ShortLived(IDENTITIES)
         self.port = 0
         self.server: grpc.Server | None = None
         self.up()
@@ -145,6 +178,7 @@ def backends():
     for each in made.values():
         each.seen.say.put(None)
         each.exchange.wait.set()
+        each.health.go.set()
         each.down()
 
 
@@ -170,3 +204,14 @@ def until():
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def channel(gateway):
+    with grpc.insecure_channel(gateway.address) as opened:
+        yield opened
+
+
+@pytest.fixture
+def health(channel):
+    return health_pb2_grpc.HealthStub(channel)

@@ -169,7 +169,7 @@ def test_calls_given_up_leave_nothing_behind(gateway, channel, backends, until):
     ],
 )
 def test_what_is_not_public_is_not_there(channel, refused, method, code, reason):
-    for who in ("user", "admin", "executor"):
+    for who in ("user", "admin"):
         with refused(code, reason):
             channel.unary_unary(method)(b"", metadata=[bearer(who)], timeout=10)
 
@@ -195,7 +195,7 @@ def test_the_gateway_itself_checks_the_token(channel, backends, refused):
     assert backends.profile.seen.metadata == []
 
 
-def test_a_backend_away_is_told_at_once_and_found_again(gateway, backends, refused, until):
+def test_a_backend_away_is_told_at_once_and_found_again(gateway, backends, refused, until, capfd):
     stub = gateway.stub(tenant_pb2_grpc.TenantServiceStub, "user")
     data = gateway.stub(data_pb2_grpc.DataServiceStub, "user")
     stub.GetTenant(tenant_pb2.GetTenantRequest())
@@ -207,6 +207,9 @@ def test_a_backend_away_is_told_at_once_and_found_again(gateway, backends, refus
         stub.GetTenant(tenant_pb2.GetTenantRequest(), timeout=20)
     assert time.monotonic() - began < 2
     assert "profile" in told.message
+    assert str(backends.profile.port) not in told.message
+    assert "127.0.0.1" not in told.message
+    assert f"127.0.0.1:{backends.profile.port}" in capfd.readouterr().err
     assert len(list(data.DownloadOutput(data_pb2.DownloadOutputRequest(output="all", **DOWNLOAD)))) == 200
 
     backends.profile.up()

@@ -3,7 +3,7 @@
 import grpc
 import pytest
 from google.protobuf import descriptor_pool
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
@@ -17,17 +17,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 class Authorized(grpc.StreamStreamClientInterceptor):
     def intercept_stream_stream(self, continuation, details, requests):
         return continuation(details._replace(metadata=[bearer("user")]), requests)
-
-
-@pytest.fixture
-def channel(gateway):
-    with grpc.insecure_channel(gateway.address) as opened:
-        yield opened
-
-
-@pytest.fixture
-def health(channel):
-    return health_pb2_grpc.HealthStub(channel)
 
 
 def _check(health, name=""):

@@ -50,8 +50,9 @@ class FakePeer:
 
     def export(self, kinds):
         self._answer("export")
+        with self._db.write() as tx:
+            as_of = self._entities.advance(tx, self._owner)
         with self._db.read() as tx:
-            as_of = self._entities.state(tx, self._owner).version
             told = self._entities.page(tx, self._owner, None, 10_000)
         self.meanwhile()
         return Export(as_of, [each for each in told if each.kind in kinds])

@@ -119,6 +119,44 @@ def test_without_the_owner_a_partial_copy_is_not_believed(source, peer, publish)
         source.children(MEMBER, "t", "user:ada", GroupMember, expected=False)
 
 
+def test_what_is_no_news_waits_for_no_writer(source, publish, whole, db, monkeypatch):
+    publish(GROUP, "a", group("a"))
+    publish(GROUP, "a", None)
+    publish(MEMBER, "b/user:ada", member("b", "ada"), "user:ada")
+    whole()
+
+    def refused():
+        raise AssertionError("nothing is to be written")
+
+    monkeypatch.setattr(db, "write", refused)
+    assert source.find(GROUP, "t", "a", Group) is None
+    assert source.fresh().children(MEMBER, "t", "user:ada", GroupMember) == [member("b", "ada")]
+    monkeypatch.undo()
+    publish(GROUP, "a", group("a", "anew"))
+    assert source.find(GROUP, "t", "a", Group) == group("a", "anew")
+
+
+def test_a_source_for_one_use_asks_a_silent_owner_once(source, peer, whole):
+    whole()
+    peer.away = True
+    once = source.once()
+    assert once.answered(GROUP)
+    for name in "abc":
+        assert once.find(GROUP, "t", name, Group) is None
+        assert once.fresh().children(MEMBER, "t", f"user:{name}", GroupMember) == []
+    assert len(peer.asked) == 1
+    assert not once.answered(GROUP)
+    assert source.find(GROUP, "t", "a", Group) is None
+    assert len(peer.asked) == 2
+
+
+def test_a_source_for_one_use_believes_the_copy_first(source, peer, publish, whole):
+    publish(GROUP, "a", group("a"))
+    whole()
+    assert source.once().find(GROUP, "t", "a", Group) == group("a")
+    assert peer.asked == []
+
+
 def test_children_are_asked_for_where_some_are_expected(source, peer, publish, whole):
     whole()
     publish(MEMBER, "a/user:ada", member("a", "ada"), "user:ada")

@@ -11,10 +11,12 @@ from services.chassis.db import Database
 from services.profile import rotate_master_key
 from services.profile.__main__ import wire
 from services.profile.schema import credential as credential_table
-from services.profile.schema import metadata
+from services.profile.schema import metadata, signing_key
 from services.profile.storage import credentials as storage
 from services.profile.storage import sealed
+from services.profile.storage import signing_keys as signing_storage
 from services.profile.vault import keys, master, seal
+from services.profile.vault import signing_keys as vault
 from services.profile.vault.master import MasterKeyError
 from vahana.profile.v1.credential_pb2 import CreateCredentialRequest
 from vahana.profile.v1.credential_pb2_grpc import CredentialServiceStub
@@ -66,6 +68,11 @@ def write(path, key):
     return path
 
 
+def signing_keys(database):
+    with database.read() as tx:
+        return signing_storage.every(tx)
+
+
 @pytest.fixture
 def home(tmp_path):
     return tmp_path / "home"
@@ -90,7 +97,7 @@ def test_a_key_given_is_used_and_no_file_made(serve, home, url):
     assert not (home / "master.key").exists()
     assert opens(url, ONE, credential)
     serve(wire, master_key=f"  {text(ONE)}\n").stop()
-    with pytest.raises(MasterKeyError, match=r"VAHANA_MASTER_KEY is .*give that key"):
+    with pytest.raises(MasterKeyError, match=r"VAHANA_MASTER_KEY is .*put that key into VAHANA_MASTER_KEY"):
         serve(wire, master_key=text(TWO))
 
 
@@ -118,6 +125,30 @@ def test_a_fresh_key_takes_the_old_one_s_place(serve, home, url, capsys):
     assert new.key_id in said
     assert text(new) not in said
     assert make_token(serve(wire)) == token
+
+
+def test_the_signing_keys_are_wrapped_anew_too(serve, home, url):
+    profile = serve(wire)
+    before = signing_keys(profile.chassis.db)
+    profile.stop()
+    assert rotate_master_key.main([]) == 0
+    new = master.load(home / "master.key")
+    profile = serve(wire)
+    (key,) = signing_keys(profile.chassis.db)
+    assert [(key.key_id, key.sealed.ciphertext)] == [(one.key_id, one.sealed.ciphertext) for one in before]
+    assert key.sealed.master_key_id == new.key_id != before[0].sealed.master_key_id
+    assert vault.unseal(new, key).public_key().public_bytes_raw() == key.public_key
+
+
+def test_a_change_stops_at_a_signing_key_of_a_third_master_key(serve, home, url, capsys):
+    profile = serve(wire)
+    with profile.chassis.db.write() as tx:
+        tx.execute(update(signing_key).values(master_key_id=ONE.key_id))
+    profile.stop()
+    old = (home / "master.key").read_bytes()
+    assert rotate_master_key.main([]) == 78
+    assert ONE.key_id in capsys.readouterr().err
+    assert (home / "master.key").read_bytes() == old
 
 
 def test_a_key_given_takes_the_old_one_s_place(serve, home, url, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from services.chassis.db import Database
 from services.chassis.migrate import downgrade, upgrade
 from services.profile.schema import metadata
-from services.profile.storage import credentials, tenants, users
+from services.profile.storage import credentials, identity_providers, tenants, users
 
 FIRST = """
 INSERT INTO tenant (name, display_name, create_time_us) VALUES ('default', 'Default', 1);
@@ -74,6 +74,21 @@ def test_what_the_first_version_stored_is_kept(database_url):
     assert (uses[0].caller, uses[0].process_id, uses[0].host, uses[0].login) == ("executor", "proc-1", "h:22", "ada")
     assert (kept.name, kept.owner) == ("key", "ada")
     assert sealed.ciphertext in {b"cipher", "cipher"}
+
+
+def test_of_providers_there_were_nobody_vouches(database_url):
+    to(database_url, "0003")
+    provider = "('default', 'campus', 'https://id.example.org', 'vahana', '', '{}', '', '', false, false, 1, 1)"
+    tenant = FIRST.split(";", maxsplit=1)[0].replace("create_time_us)", "create_time_us, disabled, revision)")
+    execute(database_url, f"{tenant.replace(', 1)', ', 1, false, 1)')};INSERT INTO identity_provider VALUES {provider}")
+    upgrade(database_url, "services.profile")
+    db = Database(database_url, metadata)
+    with db.read() as tx:
+        stored = identity_providers.find(tx, "default", "campus")
+    db.close()
+    assert (stored.issuer, stored.by_operator) == ("https://id.example.org", False)
+    downgrade(database_url, "services.profile", "0003")
+    upgrade(database_url, "services.profile")
 
 
 def test_what_the_first_version_knows_survives_a_step_back(database_url):

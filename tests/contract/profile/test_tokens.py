@@ -12,7 +12,7 @@ from services.profile.__main__ import wire
 from services.profile.domain.tokens import MOST_ENDED, MOST_LIVE
 from services.profile.schema import api_token, api_token_answer
 from services.profile.storage import tokens as storage
-from vahana.profile.v1.identity_pb2 import ROLE_ADMIN
+from vahana.profile.v1.identity_pb2 import ROLE_ADMIN, ROLE_OPERATOR
 from vahana.profile.v1.token_pb2 import (
     CreateApiTokenRequest,
     GetApiTokenRequest,
@@ -82,6 +82,26 @@ def test_nobody_gives_what_is_not_theirs(ada, calling, refused):
         with refused(*DENIED) as told:
             create(narrow, "c", scopes=["profile:read", scope])
         assert repr(scope) in told.message
+
+
+def test_a_repeat_by_a_narrower_token_gets_no_wider_one(ada, calling, refused):
+    wide = create(ada, request_id="r-1")
+    assert wide.api_token.scopes == ["*"]
+    narrow = calling(ApiTokenServiceStub, "ada", scopes=["profile:write"])
+    with refused(*DENIED) as told:
+        create(narrow, request_id="r-1")
+    assert "'*'" in told.message
+    own = create(narrow, "own", request_id="r-2")
+    assert own.api_token.scopes == ["profile:write"]
+    assert create(narrow, "own", request_id="r-2") == own
+    assert create(ada, "own", request_id="r-2") == own
+
+
+def test_a_repeat_with_fewer_roles_gets_no_token_with_more(tokens, calling, refused):
+    create(tokens("admin"), request_id="r-1")
+    with refused(*DENIED) as told:
+        create(calling(ApiTokenServiceStub, "admin", roles=["admin"]), request_id="r-1")
+    assert "'operator'" in told.message
 
 
 def test_a_token_for_somebody_else_is_an_administrator_s_to_make(ada, tokens, refused):
@@ -176,6 +196,22 @@ def test_a_token_is_revoked_once(ada):
     assert revoked.revoke_time.seconds > 0
     assert ada.RevokeApiToken(RevokeApiTokenRequest(token_id=token_id)).api_token == revoked
     assert ada.GetApiToken(GetApiTokenRequest(token_id=token_id)).api_token == revoked
+
+
+def test_an_operator_s_token_is_an_operator_s_to_end(user, tokens, calling, refused):
+    user("opal", roles=[ROLE_OPERATOR])
+    theirs = create(tokens("admin"), user="opal").api_token.token_id
+    admin = calling(ApiTokenServiceStub, "amy", roles=["admin"])
+    # As a login has it by a provider that no operator vouches for.
+    less = calling(ApiTokenServiceStub, "opal")
+    for stub in (admin, less):
+        with refused(*DENIED) as told:
+            stub.RevokeApiToken(RevokeApiTokenRequest(token_id=theirs))
+        assert "'operator'" in told.message
+    opal = calling(ApiTokenServiceStub, "opal", roles=["operator"])
+    assert opal.RevokeApiToken(RevokeApiTokenRequest(token_id=theirs)).api_token.HasField("revoke_time")
+    again = create(tokens("admin"), user="opal").api_token.token_id
+    assert tokens("admin").RevokeApiToken(RevokeApiTokenRequest(token_id=again)).api_token.HasField("revoke_time")
 
 
 def test_others_tokens_are_an_administrator_s_to_see(ada, tokens, calling, refused):

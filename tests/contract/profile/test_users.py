@@ -157,7 +157,7 @@ def test_the_last_administrator_stays(users, refused, paths, fields):
     with refused(*LAST) as told:
         update(users("admin"), *paths, **fields)
     assert "make another one first" in told.message
-    create(users("admin"), roles=[ROLE_ADMIN], name="ada")
+    create(users("admin"), roles=[ROLE_ADMIN, ROLE_OPERATOR], name="ada")
     update(users("admin"), "disabled", name="ada", disabled=True)
     with refused(*LAST):
         update(users("admin"), *paths, **fields)
@@ -177,7 +177,7 @@ def test_two_administrators_cannot_shut_each_other_out_at_once(serve, database_u
             return error.code()
         return None
 
-    create(stub, "amy", roles=[ROLE_ADMIN])
+    create(stub, "amy", roles=[ROLE_ADMIN, ROLE_OPERATOR])
     for _ in range(10):
         with ThreadPoolExecutor(2) as pool:
             outcomes = list(pool.map(outcome, ["admin", "amy"]))

@@ -15,7 +15,7 @@ from vahana.registry.v1.application_pb2 import (
     UpdateApplicationDeploymentRequest,
     UpdateApplicationModuleRequest,
 )
-from vahana.registry.v1.compute_resource_pb2 import UpdateComputeResourceRequest
+from vahana.registry.v1.compute_resource_pb2 import CreateComputeResourceRequest, UpdateComputeResourceRequest
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
@@ -100,6 +100,48 @@ def test_a_deployment_is_published_on_its_own(registered, deployment, told_of):
     assert told_of()[1] == changed
     take_off(registered)
     assert told_of() == (application, None)
+
+
+def test_a_deployment_made_anew_is_not_changed_as_the_former_one(registered, deployment, refused, told_of):
+    former = deploy(registered, deployment())
+    take_off(registered)
+    new = deploy(registered, deployment(executable="bowtie3"))
+    assert new.revision > former.revision
+    with refused(*STALE):
+        change(registered, revision=former.revision, executable="bowtie2")
+    with refused(*STALE):
+        take_off(registered, revision=former.revision)
+    assert told_of()[1] == new
+    assert change(registered, revision=new.revision, executable="bowtie4").revision == new.revision + 1
+
+
+def wide(bytes_of, **changes):
+    """What makes a deployment take some more bytes."""
+    return {"arguments": ["x" * 900] * (bytes_of // 900), **changes}
+
+
+def test_an_application_with_all_its_deployments_fits_into_an_answer(
+    apps, registered, hosts, host, deployment, refused
+):
+    names = [f"host{number}" for number in range(6)]
+    for name in names:
+        hosts("admin").CreateComputeResource(CreateComputeResourceRequest(compute_resource=host(name=name)))
+    for name in names[:4]:
+        deploy(registered, deployment(compute_resource=name, **wide(225_000)))
+    for call in (
+        lambda: deploy(registered, deployment(compute_resource=names[4], **wide(225_000))),
+        lambda: deploy(registered, deployment(compute_resource=names[5], **wide(160_000))),
+    ):
+        with refused(*TOO_LARGE) as told:
+            call()
+        assert "bowtie2 2.5.0" in told.message
+    stored = deploy(registered, deployment(compute_resource=names[4]))
+    with refused(*TOO_LARGE):
+        change(registered, "arguments", compute_resource=names[4], **wide(225_000))
+    assert list(get(apps("user")).deployments)[4] == stored
+    assert change(registered, "arguments", compute_resource=names[0], **wide(900)).revision == 2
+    assert change(registered, "arguments", compute_resource=names[4], **wide(225_000)).revision == 2
+    assert get(apps("user")).ByteSize() < 1024 * 1024
 
 
 def test_a_module_changes_in_description_and_use_alone(apps, registered, interface, refused, told_of):

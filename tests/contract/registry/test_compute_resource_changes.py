@@ -152,8 +152,24 @@ def test_a_host_is_taken_off(hosts, cluster, refused, published):
     for call in (lambda: get(hosts("user")), lambda: delete(hosts("admin")), lambda: update(hosts("admin"), login="x")):
         with refused(*NOT_FOUND):
             call()
-    assert create(hosts("admin"), cluster()).revision == 1
-    assert told_of(published).revision == 1
+    assert told_of(published) is None
+
+
+def test_a_host_made_anew_is_not_changed_as_the_former_one(hosts, cluster, refused, published):
+    former = create(hosts("admin"), cluster())
+    former = update(hosts("admin"), login="carl")
+    delete(hosts("admin"))
+    new = create(hosts("admin"), cluster())
+    assert new.revision > former.revision
+    assert told_of(published) == get(hosts("user")) == new
+    for revision in (1, former.revision):
+        with refused(*STALE):
+            update(hosts("admin"), revision=revision, login="dora")
+        with refused(*STALE):
+            delete(hosts("admin"), revision=revision)
+    changed = update(hosts("admin"), revision=new.revision, login="dora")
+    delete(hosts("admin"))
+    assert create(hosts("admin"), cluster()).revision > changed.revision
 
 
 def test_a_host_that_outgrows_a_message_is_refused(hosts, cluster, refused):

@@ -187,7 +187,10 @@ def test_a_profile_is_removed(admin, refused, published):
     for call in (lambda: get(admin), lambda: delete(admin), lambda: update(admin, description="x")):
         with refused(*NOT_FOUND):
             call()
-    assert create(admin, profile()).revision == 1
+    with refused(*STALE):
+        update(admin, description="x", revision=create(admin, profile()).revision - 1)
+    with refused(*STALE):
+        update(admin, description="x", revision=1)
 
 
 def test_only_an_administrator_writes(admin, profiles, refused):

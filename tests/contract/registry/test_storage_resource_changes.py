@@ -93,7 +93,9 @@ def test_a_place_is_taken_off(places, place, stored, refused, published):
         with refused(*NOT_FOUND):
             call()
     places("admin").CreateStorageResource(CreateStorageResourceRequest(storage_resource=place()))
-    assert get(places("user")).revision == 1
+    assert get(places("user")).revision > stored.revision
+    with refused(*STALE):
+        delete(places("admin"), revision=stored.revision)
 
 
 def test_only_an_administrator_of_the_tenant_changes(places, stored, refused):

@@ -42,6 +42,7 @@ class Gates:
     release: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
     seen: list[object] = field(default_factory=list)
+    requests: list[bytes] = field(default_factory=list)
 
 
 class Tenants(tenant_pb2_grpc.TenantServiceServicer):
@@ -51,6 +52,7 @@ class Tenants(tenant_pb2_grpc.TenantServiceServicer):
         self.gates = gates
 
     def CreateTenant(self, request, context):
+        self.gates.requests.append(request.SerializeToString())
         if request.name in REFUSALS:
             raise REFUSALS[request.name]
         if request.name == "boom":
@@ -86,6 +88,7 @@ class Data(data_pb2_grpc.DataServiceServicer):
         digest, size = hashlib.sha256(), 0
         for request in request_iterator:
             self.gates.seen.append(request.WhichOneof("part"))
+            self.gates.requests.append(request.SerializeToString())
             self.gates.entered.set()
             digest.update(request.chunk)
             size += len(request.chunk)
@@ -117,6 +120,7 @@ class Experiments(experiment_pb2_grpc.ExperimentServiceServicer):
         )
 
     async def WatchExperiment(self, request, context):
+        self.gates.requests.append(request.SerializeToString())
         try:
             for name in ("first", "second"):
                 yield experiment_pb2.WatchExperimentResponse(experiment=experiment_pb2.Experiment(experiment_id=name))

@@ -9,7 +9,7 @@ from services.chassis.rpc.client import translate
 from services.chassis.rpc.errors import CODES
 from tests.contract.conftest import bearer
 from vahana.error.v1 import error_pb2
-from vahana.experiment.v1 import data_pb2
+from vahana.experiment.v1 import data_pb2, experiment_pb2
 from vahana.profile.v1 import credential_pb2, tenant_pb2
 from vahana.registry.v1 import application_pb2
 
@@ -120,6 +120,29 @@ def test_so_are_they_inside_of_a_stream(probe, refused, content):
         call = channel.stream_unary("/vahana.experiment.v1.DataService/UploadFile")
         call(iter([good, content]), metadata=[bearer("user")], timeout=10)
     assert told.fields
+
+
+# Field 1000, which no message has, of the value 1.
+UNKNOWN_FIELD = b"\xc0\x3e\x01"
+
+
+def test_what_this_version_knows_nothing_of_reaches_no_handler(probe, gates):
+    create = tenant_pb2.CreateTenantRequest(name="fine", request_id="r-1").SerializeToString()
+    header = data_pb2.FileHeader(sha256="0" * 64, size=1).SerializeToString() + UNKNOWN_FIELD
+    upload = b"\x0a" + bytes([len(header)]) + header
+    watch = experiment_pb2.WatchExperimentRequest(experiment_id="exp-1").SerializeToString()
+    sent = {"metadata": [bearer("user")], "timeout": 10}
+    with grpc.insecure_channel(probe.address) as channel:
+        channel.unary_unary("/vahana.profile.v1.TenantService/CreateTenant")(create + UNKNOWN_FIELD, **sent)
+        channel.stream_unary("/vahana.experiment.v1.DataService/UploadFile")(iter([upload + UNKNOWN_FIELD]), **sent)
+        call = channel.unary_stream("/vahana.experiment.v1.ExperimentService/WatchExperiment")
+        stream = call(watch + UNKNOWN_FIELD, **sent)
+        next(stream)
+        stream.cancel()
+    assert data_pb2.UploadFileRequest.FromString(upload).HasField("header")
+    assert len(gates.requests) == 3
+    assert create == gates.requests[0]
+    assert not any(UNKNOWN_FIELD in request for request in gates.requests)
 
 
 def test_an_unknown_method_is_told_with_its_name(probe, refused):

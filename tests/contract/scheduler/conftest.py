@@ -27,6 +27,7 @@ from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, plan_digest
 from services.scheduler.runs import Rules
 from services.scheduler.schema import metadata
+from tests.contract.scheduler.intended import Intents
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 Outcome = dict[str, Any]
@@ -281,3 +282,8 @@ def planned(
     if kind == "DATA_STAGING_OUT":
         task.spec.data_staging_out.job_task_id = "submit"
     return task
+
+
+@pytest.fixture
+def intents(world: Any) -> Intents:
+    return Intents(world)

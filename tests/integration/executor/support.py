@@ -2,11 +2,13 @@
 
 import hashlib
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import paramiko
+import psutil
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -138,6 +140,18 @@ class Bench:
     def make_directories(self) -> None:
         for name in ("inputs", "work", "jobs"):
             (self.path / name).mkdir(parents=True)
+
+
+def session(job_id: str) -> list[psutil.Process]:
+    """The living processes of a job, in whatever groups they are."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            if os.getsid(process.pid) == int(job_id) and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except ProcessLookupError:
+            continue
+    return found
 
 
 def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:

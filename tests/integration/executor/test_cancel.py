@@ -10,9 +10,12 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from services.executor.batch.api import WatchedJob
+from services.executor.batch.fork import ForkJobs
 from services.executor.domain.claims import ClaimState
+from services.executor.domain.jobs import Seen
 from services.executor.schema import metadata
-from tests.integration.executor.support import Bench, MemoryFiles, until
+from tests.integration.executor.support import Bench, MemoryFiles, session, until
 from tests.integration.executor.whole import CANCELED, COMPLETED, EXECUTING, FAILED, Whole
 from vahana.event.v1 import state_pb2, task_pb2
 from vahana_client.mesh.sshd import LocalSshd
@@ -20,9 +23,13 @@ from vahana_client.mesh.sshd import LocalSshd
 T = state_pb2.TaskType
 C = state_pb2.ConditionCode
 CLAIM, OUTBOX = metadata.tables["claim"], metadata.tables["outbox"]
-# The children are in the job's process group, as those of any program are; "began" tells that they are there.
+# The children are in the job's session, as those of any program are; "began" tells that they are there.
 RUNS = "sleep 1000 & sleep 1000 & echo began > began; wait"
 DEAF = "trap '' TERM; sleep 1000 & echo began > began; while :; do wait; done"
+# These open process groups of their own.
+TIMEOUT = "timeout 1000 sh -c 'sleep 1000 & echo began > began; wait'"
+DEAF_TIMEOUT = f'timeout 1000 sh -c "{DEAF}" & wait'
+JOB_CONTROL = "bash -c 'set -m; sleep 1000 & echo began > began; wait'"
 
 
 def job(bench: Bench, script: str, **more: object) -> task_pb2.TaskSpec:
@@ -33,18 +40,6 @@ def job(bench: Bench, script: str, **more: object) -> task_pb2.TaskSpec:
 def commands(kind: str, script: str) -> task_pb2.TaskSpec:
     made = task_pb2.CommandSet(commands=[task_pb2.Command(arguments=["sh", "-c", script])])
     return task_pb2.TaskSpec(**{kind: made})
-
-
-def group(job_id: str) -> list[psutil.Process]:
-    """The living processes of a group."""
-    found = []
-    for process in psutil.process_iter(["pid", "status"]):
-        try:
-            if os.getpgid(process.pid) == int(job_id) and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except ProcessLookupError:
-            continue
-    return found
 
 
 def owner(bench: Bench, directory: str) -> dict[str, str]:
@@ -61,16 +56,73 @@ def running(whole: Whole, bench: Bench, script: str) -> task_pb2.Job:
     return submitted
 
 
-@pytest.mark.parametrize("script", [RUNS, DEAF])
-def test_a_running_job_is_ended_with_all_its_group_before_that_is_said(whole: Whole, bench: Bench, script: str) -> None:
+@pytest.mark.parametrize("script", [RUNS, DEAF, TIMEOUT, DEAF_TIMEOUT, JOB_CONTROL])
+def test_a_running_job_is_ended_with_all_its_groups_before_that_is_said(
+    whole: Whole, bench: Bench, script: str
+) -> None:
     submitted = running(whole, bench, script)
-    assert len(group(submitted.job_id)) > 1
+    assert len(session(submitted.job_id)) > 1
     whole.cancel("monitor", T.TASK_TYPE_MONITORING)
     ended = whole.end_of("monitor")
-    assert group(submitted.job_id) == []
+    assert session(submitted.job_id) == []
     assert (ended.task_state, ended.condition_code) == (CANCELED, C.CONDITION_CODE_CANCELED_BY_USER)
     assert ended.reason == "canceled by ada"
     assert (ended.job.state, ended.job.job_id) == (state_pb2.JOB_STATE_CANCELED, submitted.job_id)
+
+
+@pytest.mark.parametrize("said", ["08", "1" * 30, "-1", "x y", ""])
+def test_a_file_of_one_job_says_nothing_of_another(whole: Whole, bench: Bench, said: str) -> None:
+    odd = bench.path / "jobs" / "odd.a1"
+    submitted = running(whole, bench, RUNS)
+    odd.mkdir()
+    (odd / ".owner").write_text((bench.path / submitted.directory / ".owner").read_text())
+    (odd / ".cancel").write_text(f"{said}\n")
+    channel = bench.channels.channel(bench.site, bench.process)
+    jobs = [WatchedJob(str(bench.path), "jobs/odd.a1", cancel=True), WatchedJob(str(bench.path), submitted.directory)]
+    first, second = ForkJobs().look(channel, jobs)
+    assert (first.directory, second.directory) == ("jobs/odd.a1", submitted.directory)
+    until(lambda: session(submitted.job_id) == [])
+
+
+@pytest.mark.parametrize("number", ["08", "0", "1", "-1", "1" * 30, "x"])
+def test_an_owner_that_is_no_process_is_lost_and_nothing_is_signaled(whole: Whole, bench: Bench, number: str) -> None:
+    submitted = running(whole, bench, RUNS)
+    file = bench.path / submitted.directory / ".owner"
+    text = file.read_text()
+    odd = bench.path / "jobs" / "odd.a1"
+    odd.mkdir()
+    (odd / ".owner").write_text(text.replace(f"id {submitted.job_id}\n", f"id {number}\n"))
+    channel = bench.channels.channel(bench.site, bench.process)
+    for how in ({"stop": True}, {"cancel": True}, {"cancel": True}):
+        (sighting,) = ForkJobs(0.01).look(channel, [WatchedJob(str(bench.path), "jobs/odd.a1", **how)])
+        assert sighting.seen is Seen.LOST
+    assert session(submitted.job_id)
+    whole.cancel("monitor", T.TASK_TYPE_MONITORING)
+    assert whole.end_of("monitor").task_state == CANCELED
+
+
+@pytest.mark.parametrize("file", [".cancel", ".exit", ".owner"])
+def test_a_pipe_in_the_place_of_a_file_stops_nobody(whole: Whole, bench: Bench, file: str) -> None:
+    submitted = running(whole, bench, RUNS)
+    odd = bench.path / "jobs" / "odd.a1"
+    odd.mkdir()
+    (odd / ".owner").write_text((bench.path / submitted.directory / ".owner").read_text())
+    (odd / file).unlink(missing_ok=True)
+    os.mkfifo(odd / file)
+    channel = bench.channels.channel(bench.site, bench.process)
+    jobs = [WatchedJob(str(bench.path), "jobs/odd.a1", cancel=True), WatchedJob(str(bench.path), submitted.directory)]
+    assert [each.directory for each in ForkJobs().look(channel, jobs)] == [each.directory for each in jobs]
+    whole.cancel("monitor", T.TASK_TYPE_MONITORING)
+    until(lambda: session(submitted.job_id) == [])
+
+
+def test_a_job_is_ended_where_that_cannot_be_noted(whole: Whole, bench: Bench) -> None:
+    submitted = running(whole, bench, DEAF)
+    # Neither a file nor a link can be made of this name.
+    (bench.path / submitted.directory / ".cancel").symlink_to("nowhere/at/all")
+    whole.cancel("monitor", T.TASK_TYPE_MONITORING)
+    assert whole.end_of("monitor").task_state == FAILED
+    assert session(submitted.job_id) == []
 
 
 def test_a_polite_job_may_clean_up_after_itself(whole: Whole, bench: Bench) -> None:
@@ -107,7 +159,7 @@ def test_a_job_nobody_watches_yet_is_ended_by_monitoring_opened_for_that(whole: 
     spec = task_pb2.TaskSpec(monitoring=task_pb2.Monitoring(job_task_id="submit"))
     whole.send("monitor", T.TASK_TYPE_MONITORING, spec, cancel_reason="canceled by ada")
     assert whole.end_of("monitor").task_state == CANCELED
-    assert group(submitted.job_id) == []
+    assert session(submitted.job_id) == []
 
 
 def test_a_cancel_that_comes_before_the_dispatch_of_monitoring_waits_for_it(whole: Whole, bench: Bench) -> None:
@@ -119,7 +171,7 @@ def test_a_cancel_that_comes_before_the_dispatch_of_monitoring_waits_for_it(whol
     assert whole.events("monitor") == []
     whole.monitor()
     assert whole.end_of("monitor").task_state == CANCELED
-    assert group(submitted.job_id) == []
+    assert session(submitted.job_id) == []
 
 
 def test_a_cancel_that_comes_before_the_dispatch_of_a_job_keeps_it_from_beginning(whole: Whole, bench: Bench) -> None:
@@ -146,7 +198,7 @@ def test_a_submission_whose_executor_died_is_ended_where_its_job_runs(url: str, 
         ended = successor.end_of("submit")
         assert ended.task_state == CANCELED
         assert ended.job.job_id == submitted.job_id
-        assert group(submitted.job_id) == []
+        assert session(submitted.job_id) == []
     finally:
         successor.end()
 
@@ -177,7 +229,7 @@ def test_earlier_attempts_are_barred_and_their_jobs_ended(whole: Whole, bench: B
     spec = job(bench, RUNS)
     whole.send("submit", T.TASK_TYPE_JOB_SUBMISSION, spec, attempt=3, cancel_reason="canceled by ada")
     until(lambda: whole.events("submit")[-1].attempt == 3 and whole.events("submit")[-1].task_state == CANCELED)
-    assert group(submitted.job_id) == []
+    assert session(submitted.job_id) == []
     assert [owner(bench, f"jobs/submit.a{each}")["name"] for each in (2, 3)] == ["tombstone"] * 2
 
 
@@ -190,7 +242,7 @@ def test_commands_are_ended_with_their_group(whole: Whole, bench: Bench, kind: s
     job_id = owner(bench, "jobs/commands.a1")["id"]
     whole.cancel("commands", task_type)
     assert whole.end_of("commands").task_state == CANCELED
-    assert group(job_id) == []
+    assert session(job_id) == []
     assert not whole.events("commands")[-1].HasField("job")
 
 
@@ -204,11 +256,11 @@ def test_a_canceled_job_on_an_unreachable_host_waits_for_it_and_goes_on(
         until(lambda: whole.events("monitor")[-1].blocked)
         told = whole.events("monitor")[-1]
         assert (told.task_state, told.condition_code) == (EXECUTING, C.CONDITION_CODE_HOST_UNREACHABLE)
-        assert group(submitted.job_id)
+        assert session(submitted.job_id)
     finally:
         sshd.start()
     assert whole.end_of("monitor").task_state == CANCELED
-    assert group(submitted.job_id) == []
+    assert session(submitted.job_id) == []
 
 
 def test_a_job_whose_files_were_taken_away_is_not_said_to_be_canceled(whole: Whole, bench: Bench) -> None:
@@ -221,7 +273,7 @@ def test_a_job_whose_files_were_taken_away_is_not_said_to_be_canceled(whole: Who
     assert not directory.exists()
     aside.rename(directory)
     assert whole.end_of("monitor").task_state == CANCELED
-    assert group(submitted.job_id) == []
+    assert session(submitted.job_id) == []
 
 
 def test_a_cancel_does_not_give_up_when_the_budget_of_waiting_is_spent(

@@ -73,6 +73,18 @@ def test_a_scratch_location_that_is_not_there_yet_stays_so(logins: SshLogins, si
     assert list(scratch.iterdir()) == []
 
 
+def test_of_a_scratch_location_that_is_not_there_only_what_was_made_is_removed(
+    logins: SshLogins, site: Site, scratch: Path
+) -> None:
+    (scratch / "mine").mkdir()
+    for path in ("a/b/c", "mine/b/c", "a//b/"):
+        assert check(logins, Host(site, f"{scratch}/{path}", "FORK")).passed
+        assert list(scratch.rglob("*")) == [scratch / "mine"]
+    (scratch / "mine" / "file").touch()
+    assert not check(logins, Host(site, f"{scratch}/mine/file/c", "FORK")).passed
+    assert list(scratch.rglob("*")) == [scratch / "mine", scratch / "mine" / "file"]
+
+
 def test_a_scratch_location_that_cannot_be_used(logins: SshLogins, site: Site, scratch: Path) -> None:
     (scratch / "file").touch()
     report = check(logins, Host(site, str(scratch / "file"), "FORK"))

@@ -1,8 +1,5 @@
 """Jobs with a wall time on a real SSH server: they end at its end, with or without an executor."""
 
-import os
-
-import psutil
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
@@ -10,7 +7,7 @@ from services.executor.batch.api import WatchedJob
 from services.executor.batch.fork import ForkJobs
 from services.executor.domain.jobs import Seen
 from services.executor.tasks.submission import job_submission
-from tests.integration.executor.support import Bench, until
+from tests.integration.executor.support import Bench, session, until
 from tests.integration.executor.whole import COMPLETED, FAILED, Whole
 from vahana.event.v1 import state_pb2, task_pb2
 
@@ -47,7 +44,15 @@ def test_a_job_within_its_wall_time_completes(whole: Whole, bench: Bench) -> Non
     assert whole.end_of("monitor").task_state == COMPLETED
 
 
-@pytest.mark.parametrize("script", ["sleep 1000 & sleep 1000", "trap '' TERM; sleep 1000 & while :; do wait; done"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sleep 1000 & sleep 1000",
+        "trap '' TERM; sleep 1000 & while :; do wait; done",
+        "timeout 1000 sleep 1000",
+        "bash -c 'set -m; sleep 1000 & sleep 1000'",
+    ],
+)
 def test_the_limit_holds_with_no_executor_alive(bench: Bench, script: str) -> None:
     bench.make_directories()
     spec = task_pb2.TaskSpec(job_submission=limited(500, script))
@@ -55,19 +60,22 @@ def test_the_limit_holds_with_no_executor_alive(bench: Bench, script: str) -> No
     context = bench.context("submit", state_pb2.TASK_TYPE_JOB_SUBMISSION, spec, jobs=manager)
     job = job_submission(context).job
     bench.channels.close()
-    until(lambda: not _group(int(job.job_id)))
+    until(lambda: not session(job.job_id))
     channel = bench.channels.channel(bench.site, bench.process)
     (sighting,) = manager.look(channel, [WatchedJob(str(bench.path), job.directory)])
     assert (sighting.seen, sighting.timed_out) == (Seen.ENDED, True)
 
 
-def _group(number: int) -> list[int]:
-    """The living processes of a group."""
-    found = []
-    for process in psutil.process_iter(["status"]):
-        try:
-            if os.getpgid(process.pid) == number and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-        except ProcessLookupError:
-            continue
-    return found
+@pytest.mark.parametrize("own_group", ["", "timeout 1000 "])
+def test_the_end_of_the_wall_time_is_said_when_all_is_gone(whole: Whole, bench: Bench, own_group: str) -> None:
+    """What does not heed the limit is killed, though the script has ended and left its receipt."""
+    bench.make_directories()
+    deaf = f"{own_group}sh -c \"trap '' TERM; while :; do sleep 0.02; done\" & wait"
+    spec = task_pb2.TaskSpec(job_submission=limited(1000, deaf))
+    whole.send("submit", state_pb2.TASK_TYPE_JOB_SUBMISSION, spec)
+    bench.jobs["submit"] = whole.end_of("submit").job
+    whole.monitor()
+    ended = whole.end_of("monitor")
+    assert session(bench.jobs["submit"].job_id) == []
+    assert (bench.path / bench.jobs["submit"].directory / ".exit").exists()
+    assert (ended.task_state, ended.condition_code) == (FAILED, state_pb2.CONDITION_CODE_TIMEOUT)

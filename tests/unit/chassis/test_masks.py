@@ -25,6 +25,17 @@ def test_masked_fields_take_the_place_of_the_stored_ones():
     assert source.address == "elsewhere"
 
 
+def test_what_no_mask_can_name_is_left_out():
+    target, source = stored(), ComputeResource(description="new", batch_queues=[BatchQueue(name="b")])
+    beside = b"\xfa\x3f\x04junk"
+    source.MergeFromString(beside)
+    source.batch_queues[0].MergeFromString(beside)
+    masks.merge(target, source, FieldMask(paths=["description", "batch_queues"]), ALLOWED)
+    assert b"junk" not in target.SerializeToString()
+    assert (target.description, target.batch_queues[0].name) == ("new", "b")
+    assert b"junk" in source.SerializeToString()
+
+
 @pytest.mark.parametrize("paths", [[], ["name"], ["description", "nonsense"], ["batch_queues.name"], ["*"], [""]])
 def test_a_mask_that_names_nothing_or_too_much_is_refused(paths):
     target = stored()

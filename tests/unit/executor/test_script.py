@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.executor import scripts
 from services.executor.batch.api import JobRequest
 from services.executor.batch.script import render
 from services.executor.domain.troubles import Failure
@@ -92,7 +93,7 @@ def test_a_word_with_nul_is_refused() -> None:
 
 def start(base: Path, request: JobRequest, grace_seconds: float = 0.3) -> tuple[subprocess.Popen[bytes], Path]:
     """Start a script as a job, which is a process group; return it and where its receipt comes."""
-    (base / request.directory).mkdir(parents=True)
+    (base / request.directory).mkdir(parents=True, exist_ok=True)
     (base / "work").mkdir()
     process = subprocess.Popen(["sh", "-c", render(request, grace_seconds)], cwd=base, start_new_session=True)
     return process, base / request.directory / ".exit"
@@ -123,6 +124,51 @@ def test_a_job_that_does_not_heed_its_limit_is_killed(tmp_path: Path) -> None:
     assert process.wait(20) == -signal.SIGKILL
     gone(process.pid)
     assert (tmp_path / "jobs/a.a1/.timeout").exists()
+
+
+def test_the_limit_needs_no_room_for_its_file(tmp_path: Path) -> None:
+    deaf = "trap '' TERM; echo x > began; while :; do sleep 0.01; done"
+    (tmp_path / "jobs/a.a1").mkdir(parents=True)
+    # Neither a file nor a link can be made of this name.
+    (tmp_path / "jobs/a.a1/.timeout").symlink_to("nowhere/at/all")
+    process, exit_file = start(tmp_path, limited(tmp_path, deaf))
+    assert process.wait(20) == -signal.SIGKILL
+    gone(process.pid)
+    assert not exit_file.exists()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_the_uptime_is_a_number_however_it_is_written(tmp_path: Path, shell: str) -> None:
+    for said, expected in (("0.08 0.01", "8"), ("0.50 0.09", "50"), ("12.34 9.99", "1234"), ("1000.09 1.0", "100009")):
+        (tmp_path / "uptime").write_text(f"{said}\n")
+        session = scripts.text("session").replace("/proc/uptime", str(tmp_path / "uptime"))
+        script = [shell, "-c", f"{session}\nuptime; echo $((up - 0))\n"]
+        assert subprocess.run(script, capture_output=True, check=True, text=True).stdout.strip() == expected
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_nothing_of_a_look_at_a_scratch_location_stays_when_it_is_ended(
+    tmp_path: Path, shell: str, number: signal.Signals
+) -> None:
+    slow = tmp_path / "bin" / "stat"
+    slow.parent.mkdir()
+    slow.write_text('#!/bin/sh\necho x > "$0.began"\nexec sleep 1000\n')
+    slow.chmod(0o755)
+    wanted = tmp_path / "new" / "scratch"
+    process = subprocess.Popen(
+        [shell, "-c", scripts.remote("check_scratch"), "marker", str(wanted)],
+        env={"PATH": f"{slow.parent}:/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not (slow.parent / "stat.began").exists():
+        time.sleep(0.01)
+    assert [file.name for file in wanted.iterdir()]
+    os.killpg(process.pid, number)
+    process.wait(20)
+    assert [file.name for file in tmp_path.iterdir()] == ["bin"]
 
 
 def test_a_job_that_ends_in_time_takes_its_clock_with_it(tmp_path: Path) -> None:

@@ -18,16 +18,31 @@ class Clock:
         return self.seconds
 
 
-def test_only_so_many_at_once_at_one_host() -> None:
+def test_only_so_many_at_once_for_one_tenant_at_one_host() -> None:
     throttle = Throttle()
     with ExitStack() as turns:
         for _ in range(2):
             turns.enter_context(throttle.turn("default", "h:22"))
-        with pytest.raises(LimitExceeded), throttle.turn("other", "h:22"):
+        with pytest.raises(LimitExceeded), throttle.turn("default", "h:22"):
             pass
         with throttle.turn("default", "g:22"):
             pass
+        with throttle.turn("other", "h:22"):
+            pass
     with throttle.turn("default", "h:22"):
+        pass
+
+
+def test_only_so_many_at_once_at_one_host_for_all_tenants() -> None:
+    throttle = Throttle(at_host=3)
+    with ExitStack() as turns:
+        for tenant in ("one", "two", "three"):
+            turns.enter_context(throttle.turn(tenant, "h:22"))
+        with pytest.raises(LimitExceeded, match="too many"), throttle.turn("four", "h:22"):
+            pass
+        with throttle.turn("four", "g:22"):
+            pass
+    with throttle.turn("four", "h:22"):
         pass
 
 

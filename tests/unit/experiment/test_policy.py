@@ -98,6 +98,18 @@ def test_limits_of_a_queue_name_what_is_over_them():
     assert not denied(launch(compute_resource=QUEUED, resources=JobResources("long", cpu_count=9)))
 
 
+@pytest.mark.parametrize("named", [0, 1, 8])
+def test_each_node_takes_a_core_however_few_are_named(named):
+    """A job that leaves its cores to the job manager gets one on each of its nodes at least."""
+    wanted = JobResources("short", node_count=9, cpu_count=named)
+    verdict = said(launch(compute_resource=QUEUED, resources=wanted))[policy.QUEUE_LIMITS]
+    assert verdict.fields == ("cpu_count",)
+    assert "9 CPU cores where it allows 8" in verdict.reason
+    few = ResourceGrant("cluster", limits=Limits(cpu_count=8))
+    assert denied(restricted(few, batch_queue="long", node_count=9, cpu_count=named)) == {policy.GRANT_LIMITS}
+    assert not denied(launch(compute_resource=QUEUED, resources=replace(wanted, node_count=8)))
+
+
 def test_a_grant_lets_its_groups_in_and_nobody_else():
     assert not denied(restricted(ResourceGrant("cluster")))
     assert denied(restricted(ResourceGrant("cluster"), groups=("others",))) == {policy.ACCESS}
@@ -178,7 +190,8 @@ def test_a_restricted_host_is_open_to_who_has_one_whole_grant(wanted, given_prof
 
 @given(resources, limits)
 def test_what_is_over_limits(wanted, allowed):
-    over = {name for name in AMOUNTS if getattr(allowed, name) and getattr(wanted, name) > getattr(allowed, name)}
+    takes = replace(wanted, cpu_count=max(wanted.cpu_count, wanted.node_count))
+    over = {name for name in AMOUNTS if getattr(allowed, name) and getattr(takes, name) > getattr(allowed, name)}
     assert set(excess(wanted, allowed)) == over
 
 

@@ -37,13 +37,15 @@ def test_callers_do_not_meet(clock):
     assert _taken(buckets, ("other", "ada"), 3) == 2
 
 
-def test_looking_takes_nothing(clock):
-    buckets = Buckets(1, 1, clock)
-    assert all(buckets.has_room("ada") for _ in range(3))
-    assert buckets.take("ada")
-    assert not buckets.has_room("ada")
-    clock.now += 1
-    assert buckets.has_room("ada")
+def test_what_is_given_back_can_be_taken_again(clock):
+    buckets = Buckets(1, 2, clock)
+    assert _taken(buckets, "ada", 3) == 2
+    buckets.give_back("ada")
+    assert _taken(buckets, "ada", 2) == 1
+    clock.now += 60
+    buckets.give_back("ada")
+    buckets.give_back("olga")
+    assert _taken(buckets, "ada", 5) == _taken(buckets, "olga", 5) == 2
 
 
 def test_refused_calls_are_not_counted(clock):

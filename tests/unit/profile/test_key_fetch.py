@@ -1,4 +1,4 @@
-"""Keys of providers: fetched within bounds, and kept."""
+"""Keys of providers: fetched within bounds, and from where it is allowed."""
 
 import socket
 import ssl
@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.chassis.errors import Unavailable
 from services.profile.oidc import fetch as fetching
-from services.profile.oidc.fetch import LARGEST, FetchFailed, fetch
-from services.profile.oidc.key_cache import FRESH_S, PAUSE_S, STALE_S, KeyCache
-from tests.contract.profile.provider import Provider, running
+from services.profile.oidc.fetch import LARGEST, FetchFailed
+from tests.contract.profile.provider import running
+
+
+def fetch(uri):
+    """As where private addresses are allowed: the provider of these tests is on loopback."""
+    return fetching.fetch(uri, private=True)
 
 
 @pytest.fixture
@@ -143,125 +146,73 @@ def test_a_handshake_that_never_ends_is_left(monkeypatch):
         fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/keys")
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class Place:
-    """Counts how often it is asked."""
-
-    def __init__(self):
-        self.provider, self.asked, self.away = Provider(), 0, False
-
-    def __call__(self, uri):
-        self.asked += 1
-        if self.away:
-            raise FetchFailed("away")
-        return self.provider.jwks().encode()
-
-    def rotate(self, key_id):
-        self.provider.keys = {key_id: next(iter(self.provider.keys.values()))}
-
-
 @pytest.fixture
-def place():
-    return Place()
+def resolver(monkeypatch):
+    """`resolver(*addresses)`: what every host has for addresses, and the list of those connected to."""
+    connected = []
+
+    class Socket(socket.socket):
+        def connect(self, address):
+            connected.append(address[0])
+            raise ConnectionRefusedError
+
+    def answer(*addresses):
+        def look_up(host, port, **_):
+            return [
+                (socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
+                for each in addresses
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        monkeypatch.setattr(fetching.socket, "socket", Socket)
+        return connected
+
+    return answer
 
 
-@pytest.fixture
-def clock():
-    return Clock()
+@pytest.mark.parametrize(
+    "uri", ["https://id.example.org/keys", "https://id.example.org:6443/keys", "https://public.example.org./k"]
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "fe80::1%1", "fd00::1"])
+def test_a_name_for_a_private_address_is_not_connected_to(resolver, uri, address):
+    connected = resolver(address)
+    with pytest.raises(FetchFailed):
+        fetching.fetch(uri)
+    assert connected == []
+    with pytest.raises(FetchFailed):
+        fetch(uri)
+    assert connected == [address]
 
 
-@pytest.fixture
-def cache(place, clock):
-    return KeyCache(place, clock)
+def test_of_several_addresses_the_public_ones_are_tried_and_nothing_is_resolved_again(resolver):
+    connected = resolver("192.168.0.1", "93.184.215.14", "::ffff:10.0.0.1", "2606:2800:21f::1")
+    with pytest.raises(FetchFailed, match="ConnectionRefusedError"):
+        fetching.fetch("https://id.example.org/keys")
+    assert connected == ["93.184.215.14", "2606:2800:21f::1"]
 
 
-def found(cache, key_id, uri="https://id.example.org/keys"):
-    return [key.key_id for key in cache.find(uri, key_id)]
+def test_plain_http_is_for_loopback_where_that_is_allowed(provider, resolver):
+    with pytest.raises(FetchFailed):
+        fetching.fetch(provider.uri)
+    assert provider.asked == 0
+    connected = resolver("93.184.215.14")
+    for private in (True, False):
+        with pytest.raises(FetchFailed):
+            fetching.fetch("http://id.example.org/keys", private=private)
+    assert connected == []
 
 
-def test_keys_are_asked_for_every_ten_minutes(cache, place, clock):
-    for _ in range(3):
-        assert found(cache, "k1") == ["k1"]
-    clock.now += FRESH_S - 1
-    assert found(cache, "k1") == ["k1"]
-    assert place.asked == 1
-    clock.now += 1
-    assert found(cache, "k1") == ["k1"]
-    assert place.asked == 2
+def test_a_name_that_is_never_resolved_is_left(monkeypatch):
+    monkeypatch.setattr(fetching, "TIMEOUT_S", 0.1)
+    left = threading.Event()
 
+    def hang(*_, **__):
+        left.wait(30)
+        return []
 
-def test_an_unknown_key_is_asked_for_twice_a_minute_at_most(cache, place, clock):
-    assert found(cache, "k2") == found(cache, "k3") == []
-    assert place.asked == 1
-    place.rotate("k2")
-    clock.now += PAUSE_S - 1
-    assert found(cache, "k2") == []
-    clock.now += 1
-    assert found(cache, "k2") == ["k2"]
-    assert found(cache, "k1") == []
-    assert place.asked == 2
-
-
-def test_a_provider_away_is_gone_on_without(cache, place, clock):
-    assert found(cache, "k1") == ["k1"]
-    place.away = True
-    clock.now += STALE_S
-    assert found(cache, "k1") == ["k1"]
-    assert found(cache, "k2") == []
-    clock.now += 1
-    with pytest.raises(Unavailable):
-        found(cache, "k1")
-    place.away = False
-    clock.now += PAUSE_S
-    assert found(cache, "k1") == ["k1"]
-
-
-def test_a_provider_never_reached_is_asked_twice_a_minute_at_most(cache, place):
-    place.away = True
-    for _ in range(3):
-        with pytest.raises(Unavailable):
-            found(cache, "k1")
-    assert place.asked == 1
-
-
-def test_places_are_kept_apart_and_forgotten(cache, place):
-    for number in range(1001):
-        found(cache, "k1", f"https://id.example.org/{number}")
-    found(cache, "k1", "https://id.example.org/1000")
-    assert place.asked == 1001
-    found(cache, "k1", "https://id.example.org/0")
-    assert place.asked == 1002
-
-
-def test_a_slow_provider_holds_few_and_those_with_a_known_key_not_at_all(clock):
-    begun, go_on, place = threading.Event(), threading.Event(), Place()
-
-    def slow(uri):
-        if place.asked:
-            begun.set()
-            assert go_on.wait(10)
-        return place(uri)
-
-    cache = KeyCache(slow, clock)
-    assert found(cache, "k1") == ["k1"]
-    clock.now += FRESH_S
-    waiting = [threading.Thread(target=found, args=(cache, f"n{number}")) for number in range(8)]
-    for thread in waiting:
-        thread.start()
-    assert begun.wait(10)
-    while cache._waiting.acquire(blocking=False):
-        cache._waiting.release()
-    with pytest.raises(Unavailable, match="too many"):
-        found(cache, "another")
-    assert found(cache, "k1") == ["k1"]
-    go_on.set()
-    for thread in waiting:
-        thread.join(10)
-    assert place.asked == 2
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with pytest.raises(FetchFailed, match="TimeoutError"):
+            fetching.fetch("https://id.example.org/keys")
+    finally:
+        left.set()

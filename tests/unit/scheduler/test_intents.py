@@ -96,6 +96,15 @@ def test_what_a_cancel_does(kind: TaskType) -> None:
     assert intents.effect(present, task(kind, state=TaskState.COMPLETED), None) is Effect.LEAVE
 
 
+@pytest.mark.parametrize("kind", TaskType)
+def test_whose_failure_may_leave_work_on_a_host(kind: TaskType) -> None:
+    jobs = {TaskType.PRE_JOB_COMMAND, TaskType.JOB_SUBMISSION, TaskType.POST_JOB_COMMAND}
+    leaves = kind in jobs | {TaskType.MONITORING}
+    assert intents.leaves_work(run(**CANCELING), task(kind, attempt=1)) is leaves
+    assert not intents.leaves_work(run(**CANCELING), task(kind, attempt=2, closing=True))
+    assert not intents.leaves_work(run(), task(kind, attempt=1))
+
+
 @pytest.mark.parametrize("state", TaskState)
 def test_a_job_handed_over_is_ended_by_its_monitoring(state: TaskState) -> None:
     owner = task(TaskType.JOB_SUBMISSION, state=state)

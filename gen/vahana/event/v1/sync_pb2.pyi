@@ -102,7 +102,9 @@ class EntityChanged(_message.Message):
     parent: _builtins.str
     """What it is looked up by beside its name; empty for most kinds."""
     version: _builtins.int
-    """The owner's count of all changes at this one: it rises with every change of any entity of that owner."""
+    """When the owner changed it, in microseconds since 1970, or one more than the version before where the clock has not
+    gone on: it rises with every change of any entity of that owner, also after it was set back to a backup.
+    """
     deleted: _builtins.bool
     """True where the owner has it no more."""
     @_builtins.property

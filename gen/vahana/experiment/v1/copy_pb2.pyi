@@ -34,7 +34,7 @@ class CopyState(_message.Message):
     entity_count: _builtins.int
     """Entities in the copy, deleted ones aside."""
     version: _builtins.int
-    """The highest version seen; equal to the owner's once all is copied."""
+    """The highest version seen, which is the time of the owner's last change known here in microseconds since 1970."""
     @_builtins.property
     def snapshot_time(self) -> _timestamp_pb2.Timestamp:
         """When the copy was last made whole from the owner; absent where it never was."""

@@ -211,8 +211,10 @@ class ExperimentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchExperiment(self, request, context):
-        """WatchExperiment sends the present state, then every change; it ends after a terminal state. Fails with
-        NOT_FOUND (NOT_FOUND).
+        """WatchExperiment sends the present state, then every change; it ends after a terminal state. It ends with UNAVAILABLE
+        (DEPENDENCY_UNAVAILABLE) when the service goes down, and at the latest when the caller's access token ends, which at
+        the gateway is within five minutes: call again, with a token that is good, and begin with the present state. Fails
+        with NOT_FOUND (NOT_FOUND), and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for a caller who watches too much at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

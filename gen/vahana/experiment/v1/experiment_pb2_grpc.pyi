@@ -85,8 +85,10 @@ class ExperimentServiceStub:
     ListExperiments: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentsRequest, _experiment_pb2.ListExperimentsResponse]
     """ListExperiments pages through the experiments the caller may read, the newest first."""
     WatchExperiment: _grpc.UnaryStreamMultiCallable[_experiment_pb2.WatchExperimentRequest, _experiment_pb2.WatchExperimentResponse]
-    """WatchExperiment sends the present state, then every change; it ends after a terminal state. Fails with
-    NOT_FOUND (NOT_FOUND).
+    """WatchExperiment sends the present state, then every change; it ends after a terminal state. It ends with UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) when the service goes down, and at the latest when the caller's access token ends, which at
+    the gateway is within five minutes: call again, with a token that is good, and begin with the present state. Fails
+    with NOT_FOUND (NOT_FOUND), and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for a caller who watches too much at once.
     """
     ListExperimentEvents: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentEventsRequest, _experiment_pb2.ListExperimentEventsResponse]
     """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -150,8 +152,10 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     ListExperiments: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentsRequest, _experiment_pb2.ListExperimentsResponse]  # type: ignore[assignment]
     """ListExperiments pages through the experiments the caller may read, the newest first."""
     WatchExperiment: _aio.UnaryStreamMultiCallable[_experiment_pb2.WatchExperimentRequest, _experiment_pb2.WatchExperimentResponse]  # type: ignore[assignment]
-    """WatchExperiment sends the present state, then every change; it ends after a terminal state. Fails with
-    NOT_FOUND (NOT_FOUND).
+    """WatchExperiment sends the present state, then every change; it ends after a terminal state. It ends with UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) when the service goes down, and at the latest when the caller's access token ends, which at
+    the gateway is within five minutes: call again, with a token that is good, and begin with the present state. Fails
+    with NOT_FOUND (NOT_FOUND), and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for a caller who watches too much at once.
     """
     ListExperimentEvents: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentEventsRequest, _experiment_pb2.ListExperimentEventsResponse]  # type: ignore[assignment]
     """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -284,8 +288,10 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiment_pb2.WatchExperimentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_experiment_pb2.WatchExperimentResponse], _abc.AsyncIterator[_experiment_pb2.WatchExperimentResponse]]:
-        """WatchExperiment sends the present state, then every change; it ends after a terminal state. Fails with
-        NOT_FOUND (NOT_FOUND).
+        """WatchExperiment sends the present state, then every change; it ends after a terminal state. It ends with UNAVAILABLE
+        (DEPENDENCY_UNAVAILABLE) when the service goes down, and at the latest when the caller's access token ends, which at
+        the gateway is within five minutes: call again, with a token that is good, and begin with the present state. Fails
+        with NOT_FOUND (NOT_FOUND), and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for a caller who watches too much at once.
         """
 
     @_abc_1.abstractmethod

@@ -27,7 +27,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/profile/v1/identity_provider.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x03\n\x10IdentityProvider\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12$\n\x06issuer\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xe8\x07\x32\x08^[!-~]*$\x12&\n\x08\x61udience\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12$\n\x08jwks_uri\x18\x04 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\x12\x17\n\x04jwks\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12/\n\nalgorithms\x18\x06 \x03(\tB\x1b\xbaH\x18\x92\x01\x15\x10\n\"\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12%\n\nuser_claim\x18\x07 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12\x17\n\x0fprovision_users\x18\x08 \x01(\x08\x12\x10\n\x08\x64isabled\x18\t \x01(\x08\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0b \x01(\x04\"\x8e\x01\n\x1d\x43reateIdentityProviderRequest\x12\x46\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProviderB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"`\n\x1e\x43reateIdentityProviderResponse\x12>\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProvider\"?\n\x1aGetIdentityProviderRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"]\n\x1bGetIdentityProviderResponse\x12>\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProvider\"c\n\x1cListIdentityProvidersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"y\n\x1dListIdentityProvidersResponse\x12?\n\x12identity_providers\x18\x01 \x03(\x0b\x32#.vahana.profile.v1.IdentityProvider\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb2\x01\n\x1dUpdateIdentityProviderRequest\x12\x46\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProviderB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"`\n\x1eUpdateIdentityProviderResponse\x12>\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProvider\"B\n\x1d\x44\x65leteIdentityProviderRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\" \n\x1e\x44\x65leteIdentityProviderResponse2\x92\x05\n\x17IdentityProviderService\x12}\n\x16\x43reateIdentityProvider\x12\x30.vahana.profile.v1.CreateIdentityProviderRequest\x1a\x31.vahana.profile.v1.CreateIdentityProviderResponse\x12y\n\x13GetIdentityProvider\x12-.vahana.profile.v1.GetIdentityProviderRequest\x1a..vahana.profile.v1.GetIdentityProviderResponse\"\x03\x90\x02\x01\x12\x7f\n\x15ListIdentityProviders\x12/.vahana.profile.v1.ListIdentityProvidersRequest\x1a\x30.vahana.profile.v1.ListIdentityProvidersResponse\"\x03\x90\x02\x01\x12}\n\x16UpdateIdentityProvider\x12\x30.vahana.profile.v1.UpdateIdentityProviderRequest\x1a\x31.vahana.profile.v1.UpdateIdentityProviderResponse\x12}\n\x16\x44\x65leteIdentityProvider\x12\x30.vahana.profile.v1.DeleteIdentityProviderRequest\x1a\x31.vahana.profile.v1.DeleteIdentityProviderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)vahana/profile/v1/identity_provider.proto\x12\x11vahana.profile.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x03\n\x10IdentityProvider\x12/\n\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$\x12$\n\x06issuer\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xe8\x07\x32\x08^[!-~]*$\x12&\n\x08\x61udience\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12$\n\x08jwks_uri\x18\x04 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\x12\x17\n\x04jwks\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12/\n\nalgorithms\x18\x06 \x03(\tB\x1b\xbaH\x18\x92\x01\x15\x10\n\"\x11r\x0f\x10\x01\x18\xac\x02\x32\x08^[!-~]*$\x12%\n\nuser_claim\x18\x07 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\x12\x17\n\x0fprovision_users\x18\x08 \x01(\x08\x12\x10\n\x08\x64isabled\x18\t \x01(\x08\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x0b \x01(\x04\x12\x13\n\x0b\x62y_operator\x18\x0c \x01(\x08\"\x8e\x01\n\x1d\x43reateIdentityProviderRequest\x12\x46\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProviderB\x06\xbaH\x03\xc8\x01\x01\x12%\n\nrequest_id\x18\x02 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$\"`\n\x1e\x43reateIdentityProviderResponse\x12>\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProvider\"?\n\x1aGetIdentityProviderRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\"]\n\x1bGetIdentityProviderResponse\x12>\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProvider\"c\n\x1cListIdentityProvidersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"y\n\x1dListIdentityProvidersResponse\x12?\n\x12identity_providers\x18\x01 \x03(\x0b\x32#.vahana.profile.v1.IdentityProvider\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb2\x01\n\x1dUpdateIdentityProviderRequest\x12\x46\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProviderB\x06\xbaH\x03\xd8\x01\x03\x12\x37\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08revision\x18\x03 \x01(\x04\"`\n\x1eUpdateIdentityProviderResponse\x12>\n\x11identity_provider\x18\x01 \x01(\x0b\x32#.vahana.profile.v1.IdentityProvider\"B\n\x1d\x44\x65leteIdentityProviderRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18?2\x08^[!-~]*$\" \n\x1e\x44\x65leteIdentityProviderResponse2\x92\x05\n\x17IdentityProviderService\x12}\n\x16\x43reateIdentityProvider\x12\x30.vahana.profile.v1.CreateIdentityProviderRequest\x1a\x31.vahana.profile.v1.CreateIdentityProviderResponse\x12y\n\x13GetIdentityProvider\x12-.vahana.profile.v1.GetIdentityProviderRequest\x1a..vahana.profile.v1.GetIdentityProviderResponse\"\x03\x90\x02\x01\x12\x7f\n\x15ListIdentityProviders\x12/.vahana.profile.v1.ListIdentityProvidersRequest\x1a\x30.vahana.profile.v1.ListIdentityProvidersResponse\"\x03\x90\x02\x01\x12}\n\x16UpdateIdentityProvider\x12\x30.vahana.profile.v1.UpdateIdentityProviderRequest\x1a\x31.vahana.profile.v1.UpdateIdentityProviderResponse\x12}\n\x16\x44\x65leteIdentityProvider\x12\x30.vahana.profile.v1.DeleteIdentityProviderRequest\x1a\x31.vahana.profile.v1.DeleteIdentityProviderResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,27 +69,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYPROVIDERSERVICE'].methods_by_name['ListIdentityProviders']._loaded_options = None
   _globals['_IDENTITYPROVIDERSERVICE'].methods_by_name['ListIdentityProviders']._serialized_options = b'\220\002\001'
   _globals['_IDENTITYPROVIDER']._serialized_start=161
-  _globals['_IDENTITYPROVIDER']._serialized_end=567
-  _globals['_CREATEIDENTITYPROVIDERREQUEST']._serialized_start=570
-  _globals['_CREATEIDENTITYPROVIDERREQUEST']._serialized_end=712
-  _globals['_CREATEIDENTITYPROVIDERRESPONSE']._serialized_start=714
-  _globals['_CREATEIDENTITYPROVIDERRESPONSE']._serialized_end=810
-  _globals['_GETIDENTITYPROVIDERREQUEST']._serialized_start=812
-  _globals['_GETIDENTITYPROVIDERREQUEST']._serialized_end=875
-  _globals['_GETIDENTITYPROVIDERRESPONSE']._serialized_start=877
-  _globals['_GETIDENTITYPROVIDERRESPONSE']._serialized_end=970
-  _globals['_LISTIDENTITYPROVIDERSREQUEST']._serialized_start=972
-  _globals['_LISTIDENTITYPROVIDERSREQUEST']._serialized_end=1071
-  _globals['_LISTIDENTITYPROVIDERSRESPONSE']._serialized_start=1073
-  _globals['_LISTIDENTITYPROVIDERSRESPONSE']._serialized_end=1194
-  _globals['_UPDATEIDENTITYPROVIDERREQUEST']._serialized_start=1197
-  _globals['_UPDATEIDENTITYPROVIDERREQUEST']._serialized_end=1375
-  _globals['_UPDATEIDENTITYPROVIDERRESPONSE']._serialized_start=1377
-  _globals['_UPDATEIDENTITYPROVIDERRESPONSE']._serialized_end=1473
-  _globals['_DELETEIDENTITYPROVIDERREQUEST']._serialized_start=1475
-  _globals['_DELETEIDENTITYPROVIDERREQUEST']._serialized_end=1541
-  _globals['_DELETEIDENTITYPROVIDERRESPONSE']._serialized_start=1543
-  _globals['_DELETEIDENTITYPROVIDERRESPONSE']._serialized_end=1575
-  _globals['_IDENTITYPROVIDERSERVICE']._serialized_start=1578
-  _globals['_IDENTITYPROVIDERSERVICE']._serialized_end=2236
+  _globals['_IDENTITYPROVIDER']._serialized_end=588
+  _globals['_CREATEIDENTITYPROVIDERREQUEST']._serialized_start=591
+  _globals['_CREATEIDENTITYPROVIDERREQUEST']._serialized_end=733
+  _globals['_CREATEIDENTITYPROVIDERRESPONSE']._serialized_start=735
+  _globals['_CREATEIDENTITYPROVIDERRESPONSE']._serialized_end=831
+  _globals['_GETIDENTITYPROVIDERREQUEST']._serialized_start=833
+  _globals['_GETIDENTITYPROVIDERREQUEST']._serialized_end=896
+  _globals['_GETIDENTITYPROVIDERRESPONSE']._serialized_start=898
+  _globals['_GETIDENTITYPROVIDERRESPONSE']._serialized_end=991
+  _globals['_LISTIDENTITYPROVIDERSREQUEST']._serialized_start=993
+  _globals['_LISTIDENTITYPROVIDERSREQUEST']._serialized_end=1092
+  _globals['_LISTIDENTITYPROVIDERSRESPONSE']._serialized_start=1094
+  _globals['_LISTIDENTITYPROVIDERSRESPONSE']._serialized_end=1215
+  _globals['_UPDATEIDENTITYPROVIDERREQUEST']._serialized_start=1218
+  _globals['_UPDATEIDENTITYPROVIDERREQUEST']._serialized_end=1396
+  _globals['_UPDATEIDENTITYPROVIDERRESPONSE']._serialized_start=1398
+  _globals['_UPDATEIDENTITYPROVIDERRESPONSE']._serialized_end=1494
+  _globals['_DELETEIDENTITYPROVIDERREQUEST']._serialized_start=1496
+  _globals['_DELETEIDENTITYPROVIDERREQUEST']._serialized_end=1562
+  _globals['_DELETEIDENTITYPROVIDERRESPONSE']._serialized_start=1564
+  _globals['_DELETEIDENTITYPROVIDERRESPONSE']._serialized_end=1596
+  _globals['_IDENTITYPROVIDERSERVICE']._serialized_start=1599
+  _globals['_IDENTITYPROVIDERSERVICE']._serialized_end=2257
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,10 @@ class IdentityProvider(_message.Message):
     """IdentityProvider is an OpenID Connect issuer that a tenant trusts. Its tokens must name their key ("kid") and have the
     claims iss, aud, sub, iat and exp. A token whose audiences are those of several providers is one of the provider whose
     audience is its "azp", and refused without one.
+
+    A token does not say which tenant it is for, so an issuer with an audience is one tenant's in the whole mesh: that of
+    whoever names them first. Another tenant gets ALREADY_EXISTS until the first one deletes its provider; disabling that, or
+    its tenant, lets nobody in and leaves them taken. Give every tenant an audience, which is a client id, of its own.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -40,6 +44,7 @@ class IdentityProvider(_message.Message):
     DISABLED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name within the tenant, which is its identity."""
     issuer: _builtins.str
@@ -47,9 +52,12 @@ class IdentityProvider(_message.Message):
     audience: _builtins.str
     """The value its tokens must have in the "aud" claim."""
     jwks_uri: _builtins.str
-    """Where its keys are fetched from; https, or http on a loopback address. Either this or jwks is given. The keys are
-    asked for again after ten minutes, and when a token names another one, twice a minute at most; while the provider is
-    away, those known are good for a day. Redirects are not followed, and no more than 256 KiB are read.
+    """Where its keys are fetched from, by https at a public address. Private addresses, and http on a loopback address, are
+    for meshes that are set to allow them (VAHANA_PRIVATE_IDENTITY_PROVIDERS=true for profile): refused where the URI names
+    one, and not fetched from where its host name stands for one. Either this or jwks is given. The keys are asked for again
+    after ten minutes, and when a token names another one, twice a minute at most; while the provider is away, those known
+    are good for a day. Few logins wait for one place, or for those of one tenant, at once; more are UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) for the while. Redirects are not followed, and no more than 256 KiB are read.
     """
     jwks: _builtins.str
     """Its keys themselves, as a JSON Web Key Set, where they are not to be fetched: public ones alone, each with a "kid", of
@@ -57,7 +65,7 @@ class IdentityProvider(_message.Message):
     """
     user_claim: _builtins.str
     """The claim that gives a new user its name; empty for "preferred_username". It is read on the first login alone; from
-    then on "sub" says who it is.
+    then on "sub" says who it is. Where it is "email", the first login needs "email_verified" to be true.
     """
     provision_users: _builtins.bool
     """Whether a first login creates the user, and is refused where the name is taken. Otherwise a first login is that of
@@ -67,6 +75,10 @@ class IdentityProvider(_message.Message):
     """True while nobody is let in by it."""
     revision: _builtins.int
     """Raised with every change. Set by the service."""
+    by_operator: _builtins.bool
+    """Whether the last change, or the creation, was an operator's, who vouches for all of it. Logins by any other provider
+    leave a user's role OPERATOR out. Set by the service.
+    """
     @_builtins.property
     def algorithms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The signature algorithms allowed: of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA; none
@@ -91,10 +103,11 @@ class IdentityProvider(_message.Message):
         disabled: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        by_operator: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithms", b"algorithms", "audience", b"audience", "create_time", b"create_time", "disabled", b"disabled", "issuer", b"issuer", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "name", b"name", "provision_users", b"provision_users", "revision", b"revision", "user_claim", b"user_claim"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithms", b"algorithms", "audience", b"audience", "by_operator", b"by_operator", "create_time", b"create_time", "disabled", b"disabled", "issuer", b"issuer", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "name", b"name", "provision_users", b"provision_users", "revision", b"revision", "user_claim", b"user_claim"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

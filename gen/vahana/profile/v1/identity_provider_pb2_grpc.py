@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class IdentityProviderServiceStub:
     """IdentityProviderService keeps the OpenID Connect providers whose users a tenant lets in. Every call fails with
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators, and what creates or changes a provider where
+    their token has not all scopes: whoever logs in by one has.
     """
 
     def __init__(self, channel):
@@ -65,7 +66,8 @@ class IdentityProviderServiceStub:
 
 class IdentityProviderServiceServicer:
     """IdentityProviderService keeps the OpenID Connect providers whose users a tenant lets in. Every call fails with
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators, and what creates or changes a provider where
+    their token has not all scopes: whoever logs in by one has.
     """
 
     def CreateIdentityProvider(self, request, context):
@@ -144,7 +146,8 @@ def add_IdentityProviderServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class IdentityProviderService:
     """IdentityProviderService keeps the OpenID Connect providers whose users a tenant lets in. Every call fails with
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators, and what creates or changes a provider where
+    their token has not all scopes: whoever logs in by one has.
     """
 
     @staticmethod

@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class IdentityProviderServiceStub:
     """IdentityProviderService keeps the OpenID Connect providers whose users a tenant lets in. Every call fails with
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators, and what creates or changes a provider where
+    their token has not all scopes: whoever logs in by one has.
     """
 
     @_typing.overload
@@ -54,7 +55,8 @@ class IdentityProviderServiceStub:
 @_typing.type_check_only
 class IdentityProviderServiceAsyncStub(IdentityProviderServiceStub):
     """IdentityProviderService keeps the OpenID Connect providers whose users a tenant lets in. Every call fails with
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators, and what creates or changes a provider where
+    their token has not all scopes: whoever logs in by one has.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -76,7 +78,8 @@ class IdentityProviderServiceAsyncStub(IdentityProviderServiceStub):
 
 class IdentityProviderServiceServicer(metaclass=_abc_1.ABCMeta):
     """IdentityProviderService keeps the OpenID Connect providers whose users a tenant lets in. Every call fails with
-    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators.
+    PERMISSION_DENIED (NOT_ALLOWED) for anyone but the tenant's administrators, and what creates or changes a provider where
+    their token has not all scopes: whoever logs in by one has.
     """
 
     @_abc_1.abstractmethod

@@ -86,7 +86,8 @@ class TenantServiceServicer:
     def UpdateTenant(self, request, context):
         """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
         which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
-        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION
+        (WRONG_STATE) where the mesh would be left without an operator who can log in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,8 @@ class TenantServiceStub:
     UpdateTenant: _grpc.UnaryUnaryMultiCallable[_tenant_pb2.UpdateTenantRequest, _tenant_pb2.UpdateTenantResponse]
     """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
     which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
-    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION
+    (WRONG_STATE) where the mesh would be left without an operator who can log in.
     """
 
 @_typing.type_check_only
@@ -63,7 +64,8 @@ class TenantServiceAsyncStub(TenantServiceStub):
     UpdateTenant: _aio.UnaryUnaryMultiCallable[_tenant_pb2.UpdateTenantRequest, _tenant_pb2.UpdateTenantResponse]  # type: ignore[assignment]
     """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
     which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
-    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+    (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION
+    (WRONG_STATE) where the mesh would be left without an operator who can log in.
     """
 
 class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -103,7 +105,8 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tenant_pb2.UpdateTenantResponse, _abc.Awaitable[_tenant_pb2.UpdateTenantResponse]]:
         """UpdateTenant changes what the mask names: "display_name", which the tenant's administrators may do, and "disabled",
         which operators do: nobody of a disabled tenant can log in. Fails with NOT_FOUND (NOT_FOUND), ABORTED
-        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS) and PERMISSION_DENIED (NOT_ALLOWED).
+        (STALE_REVISION), INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION
+        (WRONG_STATE) where the mesh would be left without an operator who can log in.
         """
 
 def add_TenantServiceServicer_to_server(servicer: TenantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class ApiTokenServiceStub:
     """ApiTokenService keeps the long-lived tokens that programs log in with. Only their digests are stored. Users keep their
-    own; the tenant's administrators see and revoke all of the tenant.
+    own; the tenant's administrators see all of the tenant, and revoke all but those of operators.
     """
 
     def __init__(self, channel):
@@ -60,16 +60,17 @@ class ApiTokenServiceStub:
 
 class ApiTokenServiceServicer:
     """ApiTokenService keeps the long-lived tokens that programs log in with. Only their digests are stored. Users keep their
-    own; the tenant's administrators see and revoke all of the tenant.
+    own; the tenant's administrators see all of the tenant, and revoke all but those of operators.
     """
 
     def CreateApiToken(self, request, context):
         """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
         INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
-        where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
-        is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
-        no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
-        last 100 a user stay known.
+        where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a
+        scope is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and
+        the caller no administrator, and as well for a repeat by a caller who could not make the first answer's token; and
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the last 100 a user
+        stay known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,8 +91,9 @@ class ApiTokenServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiToken(self, request, context):
-        """RevokeApiToken ends a token: exchanges are refused at once, access tokens made from it end within five minutes and
-        at the gateway within one. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND).
+        """RevokeApiToken ends a token: exchanges are refused at once, the gateway lets nobody in with it after a minute, and
+        access tokens made from it, wherever they are shown, end within five. Repeats change nothing. Fails with NOT_FOUND
+        (NOT_FOUND), and PERMISSION_DENIED (NOT_ALLOWED) where it is an operator's and the caller is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,7 +132,7 @@ def add_ApiTokenServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ApiTokenService:
     """ApiTokenService keeps the long-lived tokens that programs log in with. Only their digests are stored. Users keep their
-    own; the tenant's administrators see and revoke all of the tenant.
+    own; the tenant's administrators see all of the tenant, and revoke all but those of operators.
     """
 
     @staticmethod

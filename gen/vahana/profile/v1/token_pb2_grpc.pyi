@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class ApiTokenServiceStub:
     """ApiTokenService keeps the long-lived tokens that programs log in with. Only their digests are stored. Users keep their
-    own; the tenant's administrators see and revoke all of the tenant.
+    own; the tenant's administrators see all of the tenant, and revoke all but those of operators.
     """
 
     @_typing.overload
@@ -38,47 +38,51 @@ class ApiTokenServiceStub:
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.CreateApiTokenRequest, _token_pb2.CreateApiTokenResponse]
     """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
     INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
-    where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
-    is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
-    no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
-    last 100 a user stay known.
+    where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a
+    scope is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and
+    the caller no administrator, and as well for a repeat by a caller who could not make the first answer's token; and
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the last 100 a user
+    stay known.
     """
     GetApiToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.GetApiTokenRequest, _token_pb2.GetApiTokenResponse]
     """GetApiToken returns what is known of a token. Fails with NOT_FOUND (NOT_FOUND)."""
     ListApiTokens: _grpc.UnaryUnaryMultiCallable[_token_pb2.ListApiTokensRequest, _token_pb2.ListApiTokensResponse]
     """ListApiTokens pages through the caller's tokens, or an administrator's choice, by id."""
     RevokeApiToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeApiTokenRequest, _token_pb2.RevokeApiTokenResponse]
-    """RevokeApiToken ends a token: exchanges are refused at once, access tokens made from it end within five minutes and
-    at the gateway within one. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND).
+    """RevokeApiToken ends a token: exchanges are refused at once, the gateway lets nobody in with it after a minute, and
+    access tokens made from it, wherever they are shown, end within five. Repeats change nothing. Fails with NOT_FOUND
+    (NOT_FOUND), and PERMISSION_DENIED (NOT_ALLOWED) where it is an operator's and the caller is none.
     """
 
 @_typing.type_check_only
 class ApiTokenServiceAsyncStub(ApiTokenServiceStub):
     """ApiTokenService keeps the long-lived tokens that programs log in with. Only their digests are stored. Users keep their
-    own; the tenant's administrators see and revoke all of the tenant.
+    own; the tenant's administrators see all of the tenant, and revoke all but those of operators.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_token_pb2.CreateApiTokenRequest, _token_pb2.CreateApiTokenResponse]  # type: ignore[assignment]
     """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
     INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
-    where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
-    is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
-    no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
-    last 100 a user stay known.
+    where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a
+    scope is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and
+    the caller no administrator, and as well for a repeat by a caller who could not make the first answer's token; and
+    RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the last 100 a user
+    stay known.
     """
     GetApiToken: _aio.UnaryUnaryMultiCallable[_token_pb2.GetApiTokenRequest, _token_pb2.GetApiTokenResponse]  # type: ignore[assignment]
     """GetApiToken returns what is known of a token. Fails with NOT_FOUND (NOT_FOUND)."""
     ListApiTokens: _aio.UnaryUnaryMultiCallable[_token_pb2.ListApiTokensRequest, _token_pb2.ListApiTokensResponse]  # type: ignore[assignment]
     """ListApiTokens pages through the caller's tokens, or an administrator's choice, by id."""
     RevokeApiToken: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeApiTokenRequest, _token_pb2.RevokeApiTokenResponse]  # type: ignore[assignment]
-    """RevokeApiToken ends a token: exchanges are refused at once, access tokens made from it end within five minutes and
-    at the gateway within one. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND).
+    """RevokeApiToken ends a token: exchanges are refused at once, the gateway lets nobody in with it after a minute, and
+    access tokens made from it, wherever they are shown, end within five. Repeats change nothing. Fails with NOT_FOUND
+    (NOT_FOUND), and PERMISSION_DENIED (NOT_ALLOWED) where it is an operator's and the caller is none.
     """
 
 class ApiTokenServiceServicer(metaclass=_abc_1.ABCMeta):
     """ApiTokenService keeps the long-lived tokens that programs log in with. Only their digests are stored. Users keep their
-    own; the tenant's administrators see and revoke all of the tenant.
+    own; the tenant's administrators see all of the tenant, and revoke all but those of operators.
     """
 
     @_abc_1.abstractmethod
@@ -89,10 +93,11 @@ class ApiTokenServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_token_pb2.CreateApiTokenResponse, _abc.Awaitable[_token_pb2.CreateApiTokenResponse]]:
         """CreateApiToken makes a token; the answer holds it, and no answer to another request ever does. Fails with
         INVALID_ARGUMENT (INVALID_FIELDS), NOT_FOUND (NOT_FOUND) where the user is unknown, ALREADY_EXISTS (ALREADY_EXISTS)
-        where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a scope
-        is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and the caller
-        no administrator, and RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the
-        last 100 a user stay known.
+        where the user has one of that name that is neither revoked nor expired, PERMISSION_DENIED (NOT_ALLOWED) where a
+        scope is not the caller's own, the user has a role that the caller has not, or the token is for somebody else and
+        the caller no administrator, and as well for a repeat by a caller who could not make the first answer's token; and
+        RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) over 100 such tokens a user. Of revoked and expired ones the last 100 a user
+        stay known.
         """
 
     @_abc_1.abstractmethod
@@ -117,8 +122,9 @@ class ApiTokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.RevokeApiTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.RevokeApiTokenResponse, _abc.Awaitable[_token_pb2.RevokeApiTokenResponse]]:
-        """RevokeApiToken ends a token: exchanges are refused at once, access tokens made from it end within five minutes and
-        at the gateway within one. Repeats change nothing. Fails with NOT_FOUND (NOT_FOUND).
+        """RevokeApiToken ends a token: exchanges are refused at once, the gateway lets nobody in with it after a minute, and
+        access tokens made from it, wherever they are shown, end within five. Repeats change nothing. Fails with NOT_FOUND
+        (NOT_FOUND), and PERMISSION_DENIED (NOT_ALLOWED) where it is an operator's and the caller is none.
         """
 
 def add_ApiTokenServiceServicer_to_server(servicer: ApiTokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -89,7 +89,7 @@ class UserServiceServicer:
         "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
         them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
         INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
-        tenant would be left without an administrator.
+        tenant would be left without an administrator, or the mesh without an operator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,7 +47,7 @@ class UserServiceStub:
     "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
     them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
     INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
-    tenant would be left without an administrator.
+    tenant would be left without an administrator, or the mesh without an operator.
     """
 
 @_typing.type_check_only
@@ -69,7 +69,7 @@ class UserServiceAsyncStub(UserServiceStub):
     "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
     them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
     INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
-    tenant would be left without an administrator.
+    tenant would be left without an administrator, or the mesh without an operator.
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -112,7 +112,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         "disabled", which administrators do; the role OPERATOR is given and taken by operators alone, and who has it is disabled by
         them alone. Users are disabled, not deleted: what they made names them for good. Fails with NOT_FOUND (NOT_FOUND), ABORTED (STALE_REVISION),
         INVALID_ARGUMENT (INVALID_FIELDS), PERMISSION_DENIED (NOT_ALLOWED) and FAILED_PRECONDITION (WRONG_STATE) where the
-        tenant would be left without an administrator.
+        tenant would be left without an administrator, or the mesh without an operator.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

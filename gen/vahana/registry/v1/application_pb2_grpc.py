@@ -102,7 +102,8 @@ class ApplicationServiceServicer:
     def CreateApplicationDeployment(self, request, context):
         """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
         (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
-        the module has no interface yet.
+        the module has no interface yet. RESOURCE_EXHAUSTED also where the application would take more than 1 MiB with all
+        its deployments. The revision of one that was deleted before is not given again: this one's begins above it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,7 +135,7 @@ class ApplicationServiceServicer:
     def UpdateApplicationDeployment(self, request, context):
         """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
         service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
-        (LIMIT_EXCEEDED) above 256 KiB.
+        (LIMIT_EXCEEDED) above 256 KiB, or where the application would take more than 1 MiB with all its deployments.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

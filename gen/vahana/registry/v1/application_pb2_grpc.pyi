@@ -46,7 +46,8 @@ class ApplicationServiceStub:
     CreateApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.CreateApplicationDeploymentRequest, _application_pb2.CreateApplicationDeploymentResponse]
     """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
     (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
-    the module has no interface yet.
+    the module has no interface yet. RESOURCE_EXHAUSTED also where the application would take more than 1 MiB with all
+    its deployments. The revision of one that was deleted before is not given again: this one's begins above it.
     """
     GetApplication: _grpc.UnaryUnaryMultiCallable[_application_pb2.GetApplicationRequest, _application_pb2.GetApplicationResponse]
     """GetApplication returns a module with its interface and its deployments. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -60,7 +61,7 @@ class ApplicationServiceStub:
     UpdateApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationDeploymentRequest, _application_pb2.UpdateApplicationDeploymentResponse]
     """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
     service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
-    (LIMIT_EXCEEDED) above 256 KiB.
+    (LIMIT_EXCEEDED) above 256 KiB, or where the application would take more than 1 MiB with all its deployments.
     """
     DeleteApplicationDeployment: _grpc.UnaryUnaryMultiCallable[_application_pb2.DeleteApplicationDeploymentRequest, _application_pb2.DeleteApplicationDeploymentResponse]
     """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
@@ -85,7 +86,8 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     CreateApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.CreateApplicationDeploymentRequest, _application_pb2.CreateApplicationDeploymentResponse]  # type: ignore[assignment]
     """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
     (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
-    the module has no interface yet.
+    the module has no interface yet. RESOURCE_EXHAUSTED also where the application would take more than 1 MiB with all
+    its deployments. The revision of one that was deleted before is not given again: this one's begins above it.
     """
     GetApplication: _aio.UnaryUnaryMultiCallable[_application_pb2.GetApplicationRequest, _application_pb2.GetApplicationResponse]  # type: ignore[assignment]
     """GetApplication returns a module with its interface and its deployments. Fails with NOT_FOUND (NOT_FOUND)."""
@@ -99,7 +101,7 @@ class ApplicationServiceAsyncStub(ApplicationServiceStub):
     UpdateApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.UpdateApplicationDeploymentRequest, _application_pb2.UpdateApplicationDeploymentResponse]  # type: ignore[assignment]
     """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
     service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
-    (LIMIT_EXCEEDED) above 256 KiB.
+    (LIMIT_EXCEEDED) above 256 KiB, or where the application would take more than 1 MiB with all its deployments.
     """
     DeleteApplicationDeployment: _aio.UnaryUnaryMultiCallable[_application_pb2.DeleteApplicationDeploymentRequest, _application_pb2.DeleteApplicationDeploymentResponse]  # type: ignore[assignment]
     """DeleteApplicationDeployment takes a module off a compute resource. Fails with NOT_FOUND (NOT_FOUND), ABORTED
@@ -139,7 +141,8 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_application_pb2.CreateApplicationDeploymentResponse, _abc.Awaitable[_application_pb2.CreateApplicationDeploymentResponse]]:
         """CreateApplicationDeployment says how a module runs on a compute resource. Fails as above, with NOT_FOUND
         (NOT_FOUND) where the module or the compute resource is unknown, and with FAILED_PRECONDITION (WRONG_STATE) where
-        the module has no interface yet.
+        the module has no interface yet. RESOURCE_EXHAUSTED also where the application would take more than 1 MiB with all
+        its deployments. The revision of one that was deleted before is not given again: this one's begins above it.
         """
 
     @_abc_1.abstractmethod
@@ -177,7 +180,7 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_application_pb2.UpdateApplicationDeploymentResponse, _abc.Awaitable[_application_pb2.UpdateApplicationDeploymentResponse]]:
         """UpdateApplicationDeployment changes what the mask names: any field but the compute resource and those set by the
         service. Processes launched before keep what they were launched with. Fails as above, and with RESOURCE_EXHAUSTED
-        (LIMIT_EXCEEDED) above 256 KiB.
+        (LIMIT_EXCEEDED) above 256 KiB, or where the application would take more than 1 MiB with all its deployments.
         """
 
     @_abc_1.abstractmethod

@@ -69,5 +69,5 @@ class SshSession:
 
     def close(self) -> None:
         """Close it; what runs in it loses its stdin and stdout."""
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.channel.close()

@@ -3,6 +3,7 @@
 import grpc
 import pytest
 
+from services.profile.__main__ import wire
 from services.profile.oidc import key_cache
 from tests.contract.profile.provider import AUDIENCE, running
 from vahana.profile.v1 import (
@@ -31,6 +32,12 @@ class Shown:
 
     def keys(self):
         return self._stub.ListSigningKeys(identity_pb2.ListSigningKeysRequest(), metadata=self._metadata).keys
+
+
+@pytest.fixture
+def profile(serve):
+    # The provider of these tests is on loopback.
+    return serve(wire, private_identity_providers="true")
 
 
 @pytest.fixture

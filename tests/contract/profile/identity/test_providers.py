@@ -6,14 +6,17 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from services.profile.__main__ import wire
 from tests.contract.profile.provider import public_jwk
 from vahana.profile.v1.identity_provider_pb2 import (
+    CreateIdentityProviderRequest,
     DeleteIdentityProviderRequest,
     GetIdentityProviderRequest,
     IdentityProvider,
     ListIdentityProvidersRequest,
     UpdateIdentityProviderRequest,
 )
+from vahana.profile.v1.identity_provider_pb2_grpc import IdentityProviderServiceStub
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
@@ -88,6 +91,44 @@ def test_keys_are_fetched_safely_or_not_at_all(trust, refused, uri):
 @pytest.mark.parametrize("uri", ["https://id.example.org/keys?a=b", "http://[::1]:8080/keys", "http://localhost/keys"])
 def test_these_may_be_fetched(trust, uri):
     assert trust(jwks_uri=uri).jwks_uri == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://127.0.0.1/keys",
+        "https://localhost/keys",
+        "https://idp.localhost./keys",
+        "https://10.1.2.3/keys",
+        "https://169.254.169.254/latest",
+        "https://100.64.0.1/keys",
+        "https://[::1]/keys",
+        "https://[fe80::1]/keys",
+        "https://[::ffff:192.168.0.1]/keys",
+        "https://2130706433/keys",
+        "https://127.1/keys",
+        "http://127.0.0.1:8080/keys",
+        "http://localhost/keys",
+    ],
+)
+def test_private_addresses_are_for_meshes_set_to_allow_them(serve, refused, uri):
+    stub = serve(wire).stub(IdentityProviderServiceStub, "admin")
+    provider = IdentityProvider(name="campus", issuer="https://id.example.org", audience="vahana", jwks_uri=uri)
+    with refused(*INVALID) as told:
+        stub.CreateIdentityProvider(CreateIdentityProviderRequest(identity_provider=provider))
+    assert set(told.fields) == {"identity_provider.jwks_uri"}
+    assert "VAHANA_PRIVATE_IDENTITY_PROVIDERS=true" in told.fields["identity_provider.jwks_uri"]
+    provider.jwks_uri = "https://id.example.org/keys"
+    stub.CreateIdentityProvider(CreateIdentityProviderRequest(identity_provider=provider))
+    with refused(*INVALID):
+        update(stub, ["jwks_uri"], jwks_uri=uri)
+
+
+def test_a_provider_that_would_be_refused_now_can_still_be_disabled(serve, trust, profile):
+    uri = trust().jwks_uri
+    profile.stop()
+    stub = serve(wire, private_identity_providers="false").stub(IdentityProviderServiceStub, "admin")
+    assert update(stub, ["disabled", "jwks_uri"], disabled=True, jwks_uri=uri).disabled
 
 
 def test_keys_are_fetched_or_given_and_not_both(trust, provider, refused):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
@@ -16,7 +17,7 @@ from services.profile.handlers import signing_keys as module
 from services.profile.handlers.signing_keys import SigningKeys
 from services.profile.schema import metadata, signing_key
 from services.profile.vault import jwks_file
-from services.profile.vault.master import MasterKey
+from services.profile.vault.master import MasterKey, MasterKeyError
 
 SECOND = 1_000_000
 START = 1_800_000_000 * SECOND
@@ -161,14 +162,42 @@ def test_replicas_share_their_keys(replica, clock, file):
     assert len(published(file)) == 2
 
 
-def test_a_lost_master_key_costs_no_more_than_a_new_key(replica, clock, file):
-    old = key_of(replica().mint(ADA))
-    keys = replica(b"n" * 32)
-    new = key_of(keys.mint(ADA))
-    assert published(file) == [old, new]
+def test_a_key_under_another_master_key_is_left_in_its_place(replica, clock, file):
+    keys = replica()
+    old = key_of(keys.mint(ADA))
+    with pytest.raises(MasterKeyError, match="every replica needs the same one"):
+        replica(b"n" * 32)
+    assert published(file) == [old]
     clock.us += 600 * SECOND
     keys.refresh()
-    assert published(file) == [new]
+    assert key_of(keys.mint(ADA)) == old
+
+
+def test_of_first_starts_with_different_master_keys_one_is_let_through(replica, db):
+    def start(letter):
+        try:
+            return replica(letter * 32).mint(ADA)
+        except MasterKeyError as refusal:
+            return type(refusal)
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(start, (b"a", b"b", b"c", b"d")))
+    assert outcomes.count(MasterKeyError) == 3
+    with db.read() as tx:
+        assert len(tx.execute(signing_key.select()).all()) == 1
+
+
+def test_a_replica_whose_master_key_was_changed_makes_no_key_of_its_own(replica, db, clock):
+    keys = replica()
+    with db.write() as tx:
+        tx.execute(signing_key.update().values(master_key_id="another"))
+    keys.refresh()
+    assert keys.mint(ADA)
+    clock.us = START + PERIOD_US - NOTICE_US
+    with pytest.raises(MasterKeyError):
+        keys.refresh()
+    with db.read() as tx:
+        assert len(tx.execute(signing_key.select()).all()) == 1
 
 
 def test_a_key_put_in_anothers_place_is_not_used(replica, db, file):
