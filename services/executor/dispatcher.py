@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from services.chassis import clock, log
-from services.chassis.db import Database, now_us
+from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import Unavailable
 from services.executor import storage
 from services.executor.backoff import SECOND
@@ -22,8 +22,8 @@ FALLBACK_SECONDS = 1.0
 _KEPT_US = 14 * 24 * 3600 * SECOND
 _PURGE_EVERY_SECONDS = 3600.0
 _SLEPT = 0.7
-"""Part of a lease after which this process must have been stopped. It renews before it claims, lest it take what its
-own workers still do for the work of a dead one."""
+"""Part of a lease after which this process must have been stopped. It renews as it claims, in one transaction, lest it
+take what its own workers still do for the work of a dead one."""
 _log = log.get(__name__)
 
 Work = Callable[[Claim, threading.Event, Interrupt], None]
@@ -82,14 +82,15 @@ class Dispatcher:
 
     def claim_free(self) -> tuple[int, float]:
         """Claim for all free workers in one transaction. Return how many, and the seconds until more may be due."""
-        if clock.now_us() - self._renewed_us > self._lease * _SLEPT * SECOND:
-            self._renew()
+        begun, canceled = clock.now_us(), set[Key]()
         with self._lock:
             busy = Counter(claim.type for claim in self._held.values())
             hosts = Counter((claim.type, claim.host) for claim in self._held.values())
         taken: list[Claim] = []
         with self._db.write() as tx:
             now = now_us(tx)
+            if slept := clock.now_us() - self._renewed_us > self._lease * _SLEPT * SECOND:
+                canceled = self._extend(tx, now)
             while free := [type_ for type_ in self._pools if busy[type_] < self._size]:
                 full = [pair for pair, count in hosts.items() if count >= self._share]
                 found = storage.claimable(tx, now, free, full, self._size)
@@ -104,6 +105,9 @@ class Dispatcher:
                 if len(found) < self._size:
                     break
             due = storage.next_try(tx)
+        if slept:
+            self._renewed_us = begun
+            self.interrupt(canceled)
         for claim in taken:
             self._start(claim)
         waiting = FALLBACK_SECONDS if due is None else (due - now) / SECOND
@@ -130,15 +134,22 @@ class Dispatcher:
             return len(self._held)
 
     def _renew(self) -> None:
-        self._renewed_us = clock.now_us()
+        begun = clock.now_us()
+        if self.held():
+            with self._db.write() as tx:
+                canceled = self._extend(tx, now_us(tx))
+            self.interrupt(canceled)
+        self._renewed_us = begun
+
+    def _extend(self, tx: Tx, now: int) -> set[Key]:
+        """Renew the leases of what is held; return what of it is to be ended."""
         with self._lock:
             # In the order in which everybody locks claims.
             held = sorted((key, claim.epoch) for key, claim in self._held.items())
-        if held:
-            with self._db.write() as tx:
-                storage.renew(tx, held, now_us(tx) + int(self._lease * SECOND))
-                canceled = storage.asked_to_end(tx, [key for key, _ in held])
-            self.interrupt(canceled)
+        if not held:
+            return set()
+        storage.renew(tx, held, now + int(self._lease * SECOND))
+        return set(storage.asked_to_end(tx, [key for key, _ in held]))
 
     def _take_over_from_predecessor(self) -> None:
         """On SQLite the lock on the file proves that whoever held claims is gone: no lease need be waited for."""

@@ -151,10 +151,11 @@ FOR_GOOD = {"task_state": FAILED, "reason": "the executor met something", "condi
 
 @pytest.mark.parametrize("failure", [TRANSIENT, FOR_GOOD])
 @pytest.mark.parametrize("first", ["the cancel", "both at once"])
+@pytest.mark.parametrize("task", ["submit", "monitor"])
 def test_what_a_failure_that_crosses_the_cancel_may_have_left_is_looked_for(
-    world: Any, plan: Any, intents: Intents, failure: Any, first: str
+    world: Any, plan: Any, intents: Intents, failure: Any, first: str, task: str
 ) -> None:
-    order = under_way(world, plan, "submit")
+    order = under_way(world, plan, task)
     if first == "the cancel":
         intents.want("CANCEL")
         world.say(order, **failure)
@@ -162,11 +163,11 @@ def test_what_a_failure_that_crosses_the_cancel_may_have_left_is_looked_for(
         world.say(order, **failure)
         intents.want("CANCEL")
     (closing,) = world.orders()
-    assert (closing.task_id, closing.attempt, closing.cancel_reason) == ("submit", 2, "canceled by ada")
+    assert (closing.task_id, closing.attempt, closing.cancel_reason) == (task, 2, "canceled by ada")
     assert world.last().process_state == P.PROCESS_STATE_CANCELING
     world.say(closing, **ENDED_AS_ASKED)
     world.work()
-    assert (world.last().process_state, ends(world)["submit"]) == (P.PROCESS_STATE_CANCELED, "CANCELED")
+    assert (world.last().process_state, ends(world)[task]) == (P.PROCESS_STATE_CANCELED, "CANCELED")
 
 
 @pytest.mark.parametrize("failure", [TRANSIENT, FOR_GOOD])
