@@ -39,6 +39,24 @@ def decode_token(token: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def names_of(token: str, parts: int) -> tuple[str, ...]:
+    """Return the key, of so many names, that a token stands for; the lowest where it is empty."""
+    found = decode_token(token) or ("",) * parts
+    if len(found) != parts or not all(part.isascii() and part.isprintable() for part in found):
+        raise foreign_token()
+    return found
+
+
+def is_number(part: str, digits: int = 18) -> bool:
+    """Whether a part of a token is a number that its column takes; one of 64 bits takes any of 18 digits."""
+    return part.isdecimal() and len(part) <= digits
+
+
+def foreign_token() -> InvalidFields:
+    """Return the refusal of a page token that is of another list."""
+    return InvalidFields([FieldViolation("page_token", "is of another list: send the next_page_token of this one")])
+
+
 def _storable(part: str) -> bool:
     """Whether a database takes the text: a NUL or half a surrogate pair would be refused there, without a word."""
     return "\0" not in part and not any("\ud800" <= each <= "\udfff" for each in part)

@@ -5,9 +5,9 @@ from dataclasses import fields
 
 from services.chassis.bus.topics import STATUS
 from services.chassis.db import Database, Tx, after_commit, now_us
-from services.chassis.errors import FieldViolation, InvalidFields, Unavailable
+from services.chassis.errors import Unavailable
 from services.chassis.outbox import OutboxRow
-from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.executor import storage, wire
 from services.executor.claims import CANCELED, EXECUTING, Ledger
 from services.executor.domain.cancels import needs_dispatch
@@ -105,11 +105,6 @@ def _after(token: str) -> tuple[int, Key] | None:
     match decode_token(token):
         case ():
             return None
-        case (created, process, task, attempt) if _fits(created, 18) and _fits(attempt, 9):
+        case (created, process, task, attempt) if is_number(created) and is_number(attempt, 9):
             return int(created), Key(process, task, int(attempt))
-    raise InvalidFields([FieldViolation("page_token", "is not a token of this list; send next_page_token as it came")])
-
-
-def _fits(part: str, digits: int) -> bool:
-    """Whether it is a number that its column takes."""
-    return part.isdecimal() and len(part) <= digits
+    raise foreign_token()

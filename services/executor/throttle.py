@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from services.chassis.errors import LimitExceeded
+from services.chassis.tally import Tally
 
 _MINUTE = 60.0
 
@@ -22,7 +23,7 @@ class Throttle:
         """`at_once`: for one tenant at one host; `at_host`: for all of them there; `now` is a clock in seconds."""
         self._at_once, self._at_host, self._a_minute, self._now = at_once, at_host, a_minute, now
         self._lock = threading.Lock()
-        self._turns: Counter[tuple[str, str]] = Counter()
+        self._turns: Tally[tuple[str, str]] = Tally()
         self._begun: dict[str, deque[float]] = {}
 
     @contextmanager
@@ -34,8 +35,7 @@ class Throttle:
             yield
         finally:
             with self._lock:
-                self._turns[tenant, host] -= 1
-                self._turns += Counter()
+                self._turns.less((tenant, host))
 
     def _admit(self, tenant: str, host: str) -> None:
         now = self._now()

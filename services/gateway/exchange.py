@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from services.chassis.recent import Recent
 from services.chassis.rpc.access_tokens import token_digest
 from services.chassis.rpc.auth import Identity
 from services.chassis.rpc.errors import from_error
+from services.chassis.tally import Tally
 from vahana.profile.v1 import identity_pb2
 
 KEPT_SECONDS = 60.0
@@ -50,7 +50,7 @@ class Exchanges:
         self._entries: Recent[bytes, Entry] = Recent(_KEPT, clock)
         self._refusals: Recent[bytes, Refusal] = Recent(_KEPT, clock)
         self._under_way: dict[bytes, asyncio.Task[Entry]] = {}
-        self._under_way_for: Counter[str] = Counter()
+        self._under_way_for: Tally[str] = Tally()
 
     def known(self, digest: bytes) -> Entry | None:
         """What is known of a token without asking, by its digest."""
@@ -83,9 +83,7 @@ class Exchanges:
 
     def _ended(self, digest: bytes, address: str, task: asyncio.Task[Entry]) -> None:
         del self._under_way[digest]
-        self._under_way_for[address] -= 1
-        if not self._under_way_for[address]:
-            del self._under_way_for[address]
+        self._under_way_for.less(address)
         if not task.cancelled():
             # Seen, even where all who waited for it have gone.
             task.exception()

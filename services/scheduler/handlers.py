@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from sqlalchemy import Column
 
 from services.chassis.db import Database, after_commit
-from services.chassis.errors import FieldViolation, InvalidFields, NotFound
+from services.chassis.errors import NotFound
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
-from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.scheduler import early, storage
 from services.scheduler.domain.intents import follow, supersedes
 from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
@@ -181,6 +181,6 @@ def _place(page_token: str) -> tuple[int, str] | None:
     match decode_token(page_token):
         case ():
             return None
-        case (created, process_id) if created.isdecimal() and len(created) < 19:
+        case (created, process_id) if is_number(created):
             return int(created), process_id
-    raise InvalidFields([FieldViolation("page_token", "is not a token of this list; send next_page_token as it came")])
+    raise foreign_token()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import threading
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from services.chassis.reread import RereadFile
 
 LOOK_SECONDS = 1.0
 """How old what is known of the file may be while all keys asked for are known."""
@@ -23,11 +24,10 @@ class Keys:
 
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """`file`: a JSON Web Key Set, read again whenever it changes; it need not be there."""
-        self._file = file
+        self._file = RereadFile(file)
         self._clock = clock
         self._lock = threading.Lock()
         self._look_at = float("-inf")
-        self._stamp: tuple[int, int, int] | None = None
         self._of_file: dict[str, Ed25519PublicKey] = {}
         self._learned: dict[str, Ed25519PublicKey] = {}
         self._told: dict[str, bytes] = {}
@@ -71,23 +71,12 @@ class Keys:
     def _look(self) -> None:
         with self._lock:
             self._look_at = self._clock() + LOOK_SECONDS
-            stamp = self._present_stamp()
-            if stamp is None or stamp == self._stamp:
-                return
-            # A file caught half-written keeps the last good keys until the next change is readable.
-            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, OSError):
-                self._of_file = _parse(self._file.read_bytes())
+            found = self._file.news(_parse)
+            if found is not None:
+                self._of_file = found
                 # What is in the file now is newer than what was learned before: a key missing from it went.
                 self._told, self._learned = {}, {}
-                self._stamp = stamp
                 self.generation += 1
-
-    def _present_stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _parse(content: bytes) -> dict[str, Ed25519PublicKey]:

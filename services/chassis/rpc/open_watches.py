@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.chassis.errors import LimitExceeded
 from services.chassis.rpc.connections import address_of
+from services.chassis.tally import Tally
 
 PER_ADDRESS = 100
 """Most watches open from one address."""
@@ -25,8 +25,8 @@ class OpenWatches:
     def __init__(self, per_address: int = PER_ADDRESS, in_all: int = IN_ALL) -> None:
         self._per_address = per_address
         self._in_all = in_all
-        self._of_connections: Counter[str] = Counter()
-        self._of_addresses: Counter[str] = Counter()
+        self._of_connections: Tally[str] = Tally()
+        self._of_addresses: Tally[str] = Tally()
 
     @contextmanager
     def one(self, peer: str) -> Iterator[None]:
@@ -40,8 +40,8 @@ class OpenWatches:
         try:
             yield
         finally:
-            _one_less(self._of_connections, peer)
-            _one_less(self._of_addresses, address)
+            self._of_connections.less(peer)
+            self._of_addresses.less(address)
 
     def _require_room(self, address: str) -> None:
         if self._of_addresses[address] >= self._per_address:
@@ -54,9 +54,3 @@ class OpenWatches:
                 f"{self._in_all} watches of health are open here, and there may be no more at once: use Check now and"
                 " then, or come again later"
             )
-
-
-def _one_less(counts: Counter[str], key: str) -> None:
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]

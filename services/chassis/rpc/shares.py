@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
 from services.chassis.errors import LimitExceeded
 from services.chassis.rpc.auth import SERVICE, Identity
+from services.chassis.tally import Tally
 
 _Caller: TypeAlias = "tuple[str, str]"
 
@@ -23,8 +23,8 @@ class Shares:
         """A caller may have `calls` under way, `watches` of which may be streams that have no end of their own."""
         self._most_calls = calls
         self._most_watches = watches
-        self._calls: Counter[_Caller] = Counter()
-        self._watches: Counter[_Caller] = Counter()
+        self._calls: Tally[_Caller] = Tally()
+        self._watches: Tally[_Caller] = Tally()
 
     def one(self, who: Identity | None, *, endless: bool = False) -> AbstractContextManager[None]:
         """Count a call for as long as the block runs; entering it raises LimitExceeded where it is one too many.
@@ -43,8 +43,8 @@ class Shares:
         try:
             yield
         finally:
-            _less(self._calls, caller, 1)
-            _less(self._watches, caller, int(endless))
+            self._calls.less(caller)
+            self._watches.less(caller, int(endless))
 
     def _require_room(self, caller: _Caller, endless: bool) -> None:
         if endless and self._watches[caller] >= self._most_watches:
@@ -57,10 +57,3 @@ class Shares:
                 f"{caller[1]!r} has {self._most_calls} calls under way here, and no caller may have more at once"
                 " (VAHANA_CALLS_PER_CALLER): wait for some to end, then call again"
             )
-
-
-def _less(counts: Counter[_Caller], caller: _Caller, by: int) -> None:
-    counts[caller] -= by
-    if not counts[caller]:
-        # Who has nothing under way is forgotten.
-        del counts[caller]

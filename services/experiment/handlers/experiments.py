@@ -6,9 +6,8 @@ from typing import TypeVar
 
 from services.chassis.clock import now_us
 from services.chassis.db import Database
-from services.chassis.errors import FieldViolation, InvalidFields
 from services.chassis.ids import new_id
-from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import Permission
@@ -129,6 +128,6 @@ def _place(page_token: str) -> tuple[int, str] | None:
     match decode_token(page_token):
         case ():
             return None
-        case (time, experiment_id) if time.isdecimal() and len(time) < 19:
+        case (time, experiment_id) if is_number(time):
             return int(time), experiment_id
-    raise InvalidFields([FieldViolation("page_token", "is of another list: send next_page_token as it came")])
+    raise foreign_token()

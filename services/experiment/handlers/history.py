@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.chassis.db import Database, Tx
-from services.chassis.errors import FieldViolation, InvalidFields, NotFound
-from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.errors import NotFound
+from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import Permission
 from services.experiment.handlers.access import Access
@@ -64,6 +64,6 @@ def _place(page_token: str, process_id: str) -> int:
     match decode_token(page_token):
         case ():
             return 0
-        case (of, position) if of == process_id and position.isdecimal() and len(position) < 19:
+        case (of, position) if of == process_id and is_number(position):
             return int(position)
-    raise InvalidFields([FieldViolation("page_token", "is of another list: send next_page_token as it came")])
+    raise foreign_token()

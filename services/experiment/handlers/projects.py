@@ -8,7 +8,7 @@ from services.chassis import masks
 from services.chassis.clock import now_us
 from services.chassis.db import Database, Tx
 from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields
-from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.paging import decode_token, encode_token, foreign_token, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import Directory, Permission
@@ -99,4 +99,4 @@ def _place(page_token: str) -> str:
             return ""
         case (name,):
             return name
-    raise InvalidFields([FieldViolation("page_token", "is of another list: send next_page_token as it came")])
+    raise foreign_token()

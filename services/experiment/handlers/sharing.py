@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from services.chassis.clock import now_us
 from services.chassis.db import Database, Tx
 from services.chassis.errors import FieldViolation, InvalidFields, NotAllowed
-from services.chassis.paging import decode_token, encode_token, page_limit
+from services.chassis.paging import decode_token, encode_token, foreign_token, page_limit
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import (
     Directory,
@@ -131,4 +131,4 @@ def _place(page_token: str) -> tuple[str, int]:
             return "", 0
         case (principal, kind) if kind in ("1", "2"):
             return principal, int(kind)
-    raise InvalidFields([FieldViolation("page_token", "is of another list: send next_page_token as it came")])
+    raise foreign_token()

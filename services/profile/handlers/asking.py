@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from services.chassis.errors import FieldViolation, InvalidFields, NotAllowed
-from services.chassis.paging import decode_token, encode_token
+from services.chassis.paging import encode_token
 from services.chassis.rpc.auth import ADMIN, SERVICE, caller
 from services.profile.domain.violations import Violation
 
@@ -31,25 +31,6 @@ def require_owner(kind: str, name: str, owner: str) -> None:
     """Raise NotAllowed unless the caller owns a thing; `kind` in the words of the API, e.g. "credential"."""
     if not owns(owner):
         raise NotAllowed(f"{kind} {name!r} is for its owner, {owner!r}, and administrators to change")
-
-
-def position(page_token: str) -> str:
-    """The key a page token stands for; the lowest where it is empty."""
-    (key,) = positions(page_token, 1)
-    return key
-
-
-def positions(page_token: str, parts: int) -> tuple[str, ...]:
-    """The key of so many parts that a page token stands for; the lowest where it is empty."""
-    found = decode_token(page_token) or ("",) * parts
-    if len(found) != parts or not all(part.isascii() and part.isprintable() for part in found):
-        raise foreign_token()
-    return found
-
-
-def foreign_token() -> InvalidFields:
-    """The refusal of a page token that is of another list."""
-    return InvalidFields([FieldViolation("page_token", "is of another list: send the next_page_token of this one")])
 
 
 def page(items: Sequence[Item], limit: int, key: Callable[[Item], str | tuple[str, ...]]) -> tuple[Sequence[Item], str]:

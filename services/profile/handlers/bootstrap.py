@@ -1,12 +1,12 @@
 """The tokens there are before there is anything else: the first administrator's and the services' own."""
 
-import contextlib
 import hashlib
 import hmac
 import json
 import threading
 from pathlib import Path
 
+from services.chassis.reread import RereadFile
 from services.chassis.rpc.auth import Identity
 
 
@@ -14,9 +14,8 @@ class Bootstrap:
     """Tells whose such a token is, from a file of digests that is read again whenever it changes."""
 
     def __init__(self, identities_file: Path) -> None:
-        self._file = identities_file
+        self._file = RereadFile(identities_file)
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int, int] | None = None
         self._by_digest: dict[bytes, Identity] = {}
 
     def find(self, token: str) -> Identity | None:
@@ -30,20 +29,10 @@ class Bootstrap:
 
     def _identities(self) -> dict[bytes, Identity]:
         with self._lock:
-            stamp = self._present_stamp()
-            if stamp is not None and stamp != self._stamp:
-                # A file caught half-written keeps the last good identities until the next change is readable.
-                with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-                    self._by_digest = _parse(self._file.read_bytes())
-                    self._stamp = stamp
+            found = self._file.news(_parse)
+            if found is not None:
+                self._by_digest = found
             return self._by_digest
-
-    def _present_stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _parse(content: bytes) -> dict[bytes, Identity]:

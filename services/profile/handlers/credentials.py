@@ -3,20 +3,17 @@
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields, NotFound
 from services.chassis.ids import new_id
-from services.chassis.paging import page_limit
+from services.chassis.paging import foreign_token, is_number, names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, caller
 from services.profile import wire
 from services.profile.domain.credentials import ID_PREFIX, Action, Credential, Use, name_violations
-from services.profile.handlers.asking import foreign_token, page, position, refuse, require_owner
+from services.profile.handlers.asking import page, refuse, require_owner
 from services.profile.storage import credentials as storage
 from services.profile.storage import tenants
 from services.profile.vault import keys, seal
 from services.profile.vault.master import MasterKey
 from vahana.profile.v1 import credential_pb2 as pb
-
-_LONGEST_NUMBER = 18
-"""Digits of what fits into 64 bits."""
 
 
 class Credentials:
@@ -59,7 +56,7 @@ class Credentials:
     def list(self, request: pb.ListCredentialsRequest) -> pb.ListCredentialsResponse:
         """A page of public halves, by id."""
         limit = page_limit(request.page_size)
-        after = position(request.page_token)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             stored = storage.page(tx, caller().tenant, after, limit + 1)
         kept, token = page([wire.credential_to_message(one) for one in stored], limit, lambda one: one.credential_id)
@@ -82,7 +79,7 @@ class Credentials:
     def list_uses(self, request: pb.ListCredentialUsesRequest) -> pb.ListCredentialUsesResponse:
         """A page of the audit, the latest first: all of it for administrators, for others that of their own keys."""
         limit = page_limit(request.page_size)
-        before = _number(position(request.page_token))
+        before = _number(request.page_token)
         filters = storage.Filters(_whose(), request.credential_id)
         with self._db.read() as tx:
             stored = storage.uses_page(tx, caller().tenant, filters, before, limit + 1)
@@ -95,8 +92,9 @@ def _whose() -> str | None:
     return None if ADMIN in caller().roles else caller().subject
 
 
-def _number(part: str) -> int | None:
-    if part and not (part.isdigit() and len(part) <= _LONGEST_NUMBER):
+def _number(page_token: str) -> int | None:
+    (part,) = names_of(page_token, 1)
+    if part and not is_number(part):
         raise foreign_token()
     return int(part) if part else None
 

@@ -3,12 +3,12 @@
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotAllowed, NotFound
 from services.chassis.masks import check_revision, merge
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import SERVICE, caller
 from services.profile import wire
 from services.profile.domain.groups import Group
-from services.profile.handlers.asking import page, position, require_owner
+from services.profile.handlers.asking import page, require_owner
 from services.profile.handlers.publishing import Publisher
 from services.profile.storage import groups as storage
 from services.profile.storage import members, tenants, users
@@ -56,7 +56,7 @@ class Groups:
     def list(self, request: pb.ListGroupsRequest) -> pb.ListGroupsResponse:
         """A page of groups, by name: all, or those that a user is in."""
         limit = page_limit(request.page_size)
-        after = position(request.page_token)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             stored = storage.page(tx, caller().tenant, request.user, after, limit + 1)
         kept, token = page([wire.group_to_message(one) for one in stored], limit, lambda one: one.name)

@@ -5,13 +5,13 @@ from dataclasses import replace
 from services.chassis import masks
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, FieldViolation, InvalidFields, LimitExceeded, NotAllowed, NotFound
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain import scopes
 from services.profile.domain.identity_providers import MOST_OF_A_TENANT, IdentityProvider, violations
-from services.profile.handlers.asking import page, position, refuse
+from services.profile.handlers.asking import page, refuse
 from services.profile.oidc.keys import KeyRefused, parse
 from services.profile.storage import identity_providers as storage
 from services.profile.storage import tenants
@@ -69,7 +69,7 @@ class IdentityProviders:
         """A page of providers, by name."""
         require_role(ADMIN)
         limit = min(page_limit(request.page_size), _MOST_IN_PAGE)
-        after = position(request.page_token)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             stored = storage.page(tx, caller().tenant, after, limit + 1)
         messages = [wire.identity_provider_to_message(one) for one in stored]

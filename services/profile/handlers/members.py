@@ -5,7 +5,7 @@ from functools import partial
 
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import LimitExceeded, NotFound, WrongState
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.rpc.auth import caller
 from services.profile import wire
 from services.profile.domain.groups import (
@@ -17,7 +17,7 @@ from services.profile.domain.groups import (
     TooDeep,
     check_nesting,
 )
-from services.profile.handlers.asking import page, positions
+from services.profile.handlers.asking import page
 from services.profile.handlers.groups import own_group, stored_group
 from services.profile.handlers.publishing import Publisher
 from services.profile.storage import members as storage
@@ -68,7 +68,7 @@ class Members:
     def list(self, request: pb.ListGroupMembersRequest) -> pb.ListGroupMembersResponse:
         """A page of who is directly in a group: groups by name, then users by name."""
         limit = page_limit(request.page_size)
-        kind, name = positions(request.page_token, 2)
+        kind, name = names_of(request.page_token, 2)
         with self._db.read() as tx:
             stored_group(tx, request.group)
             stored = storage.page(tx, caller().tenant, request.group, (kind, name), limit + 1)

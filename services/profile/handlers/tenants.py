@@ -6,12 +6,12 @@ from dataclasses import replace
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotFound
 from services.chassis.masks import check_revision, merge
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain.users import User
-from services.profile.handlers.asking import page, position
+from services.profile.handlers.asking import page
 from services.profile.handlers.operators import keep_an_operator
 from services.profile.handlers.publishing import Publisher
 from services.profile.storage import tenants as storage
@@ -59,7 +59,7 @@ class Tenants:
     def list(self, request: pb.ListTenantsRequest) -> pb.ListTenantsResponse:
         """A page of the tenants the caller may see, by name: its own, or for an operator all."""
         limit = page_limit(request.page_size)
-        after = position(request.page_token)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             if OPERATOR in caller().roles:
                 stored = storage.page(tx, after, limit + 1)

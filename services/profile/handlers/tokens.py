@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, LimitExceeded, NotAllowed, NotFound
 from services.chassis.ids import new_id
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import KEPT_US, Requests
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain import scopes, tokens
 from services.profile.domain.tokens import ApiToken
 from services.profile.domain.users import User
-from services.profile.handlers.asking import owns, page, position, refuse
+from services.profile.handlers.asking import owns, page, refuse
 from services.profile.storage import tokens as storage
 from services.profile.storage import users
 from services.profile.vault import seal
@@ -93,7 +93,7 @@ class ApiTokens:
     def list(self, request: pb.ListApiTokensRequest) -> pb.ListApiTokensResponse:
         """A page of tokens, by id: the caller's, or for an administrator anybody's."""
         limit = page_limit(request.page_size)
-        after = position(request.page_token)
+        (after,) = names_of(request.page_token, 1)
         user = None if request.all_users else request.user or caller().subject
         if user is None or not owns(user):
             require_role(ADMIN)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import AlreadyExists, NotFound, WrongState
 from services.chassis.masks import check_revision, merge
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
 from services.profile import wire
 from services.profile.domain.users import User
-from services.profile.handlers.asking import owns, page, position
+from services.profile.handlers.asking import owns, page
 from services.profile.handlers.operators import keep_an_operator
 from services.profile.handlers.publishing import Publisher
 from services.profile.storage import tenants
@@ -61,7 +61,7 @@ class Users:
     def list(self, request: pb.ListUsersRequest) -> pb.ListUsersResponse:
         """A page of users, by name."""
         limit = page_limit(request.page_size)
-        after = position(request.page_token)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             stored = storage.page(tx, caller().tenant, after, limit + 1)
         kept, token = page([wire.user_to_message(one) for one in stored], limit, lambda one: one.name)

@@ -2,10 +2,10 @@
 
 import contextlib
 import threading
-from collections import Counter
 from collections.abc import Iterator
 
 from services.chassis.errors import Unavailable
+from services.chassis.tally import Tally
 
 MOST_OF_A_PLACE = 2
 """One that fetches and one that comes meanwhile; a place that answers lets the next in soon."""
@@ -26,7 +26,7 @@ class Room:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: Counter[tuple[str, str]] = Counter()
+        self._waiting: Tally[tuple[str, str]] = Tally()
 
     @property
     def waiting(self) -> int:
@@ -47,7 +47,5 @@ class Room:
             yield
         finally:
             with self._lock:
-                self._waiting.subtract(limits.keys())
                 for each in limits:
-                    if not self._waiting[each]:
-                        del self._waiting[each]
+                    self._waiting.less(each)

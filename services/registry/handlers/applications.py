@@ -6,13 +6,13 @@ from services.chassis import masks
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.entities import Entities
 from services.chassis.errors import AlreadyExists, NotFound
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain import interfaces as interface_rules
 from services.registry.domain.applications import Application, Module
 from services.registry.domain.interfaces import Interface
-from services.registry.handlers.asking import bound, following, position, refuse
+from services.registry.handlers.asking import bound, following, refuse
 from services.registry.handlers.publishing import publish_application
 from services.registry.storage import applications as storage
 from services.registry.wire import applications as wire
@@ -93,7 +93,7 @@ class Applications:
     def list(self, request: pb.ListApplicationsRequest) -> pb.ListApplicationsResponse:
         """A page of applications, by name and version."""
         limit = page_limit(request.page_size)
-        name, version = position(request.page_token, 2)
+        name, version = names_of(request.page_token, 2)
         with self._db.read() as tx:
             page = storage.page(tx, caller().tenant, (name, version), limit)
         token = following(page, lambda one: (one.module.name, one.module.version))

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from services.chassis.errors import FieldViolation, InvalidFields, LimitExceeded
 from services.chassis.fitting import Page
-from services.chassis.paging import decode_token, encode_token
+from services.chassis.paging import encode_token
 from services.registry.domain.violations import Violation, under
 from vahana.registry.v1.application_pb2 import Application
 
@@ -40,14 +40,6 @@ def bound_whole(application: Application) -> None:
             f"{module.name} {module.version} takes {size} bytes with all its deployments, of at most "
             f"{_LARGEST_APPLICATION}: make this one or others smaller, or take some off"
         )
-
-
-def position(page_token: str, length: int) -> tuple[str, ...]:
-    """The key a page token of `length` parts stands for; the lowest where it is empty."""
-    parts = decode_token(page_token) or ("",) * length
-    if len(parts) != length or not all(part.isascii() and part.isprintable() for part in parts):
-        raise InvalidFields([FieldViolation("page_token", "is of another list: send the next_page_token of this one")])
-    return parts
 
 
 def following(page: Page[Item], key: Callable[[Item], tuple[str, ...]]) -> str:

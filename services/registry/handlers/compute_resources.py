@@ -6,13 +6,13 @@ from services.chassis import masks
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.entities import Entities
 from services.chassis.errors import AlreadyExists, NotFound
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain import groups as group_rules
 from services.registry.domain.compute_resources import ComputeResource, violations
 from services.registry.domain.groups import Groups
-from services.registry.handlers.asking import bound, following, position, refuse
+from services.registry.handlers.asking import bound, following, refuse
 from services.registry.handlers.publishing import first_revision
 from services.registry.handlers.references import keep_named_queues, refuse_while_named
 from services.registry.storage import compute_resources as storage
@@ -65,7 +65,7 @@ class ComputeResources:
     def list(self, request: pb.ListComputeResourcesRequest) -> pb.ListComputeResourcesResponse:
         """A page of hosts, by name."""
         limit = page_limit(request.page_size)
-        (after,) = position(request.page_token, 1)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             page = storage.page(tx, caller().tenant, after, limit)
         listed, token = [wire.to_message(one) for one in page.items], following(page, lambda one: (one.name,))

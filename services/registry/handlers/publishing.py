@@ -1,9 +1,13 @@
 """What the registry tells the mesh, by the names of vahana.event.v1.EntityKind: of applications and deployments, and of
 all there is where nothing was told before."""
 
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
 from services.chassis.changes import REGISTRY
 from services.chassis.db import Database, Tx
 from services.chassis.entities import Entities
+from services.chassis.fitting import Page
 from services.registry.domain.applications import Application
 from services.registry.storage import applications, compute_resources, publication, storage_resources
 from services.registry.wire import applications as application_wire
@@ -12,6 +16,9 @@ from services.registry.wire import deployments as deployment_wire
 from services.registry.wire import storage_resources as storage_resource_wire
 from vahana.event.v1 import sync_pb2
 from vahana.registry.v1 import application_pb2 as pb
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 _PAGE = 500
 
@@ -64,30 +71,32 @@ def publish_unpublished(db: Database, entities: Entities) -> None:
 
 
 def _publish_compute_resources(entities: Entities, tx: Tx, tenant: str) -> None:
-    page = compute_resources.page(tx, tenant, "", _PAGE)
-    while page.items:
-        for one in page.items:
-            message = compute_resource_wire.to_message(one)
-            entities.publish(tx, sync_pb2.ENTITY_KIND_COMPUTE_RESOURCE, tenant, one.name, message)
-        page = compute_resources.page(tx, tenant, one.name, _PAGE)
+    for one in _every("", lambda after: compute_resources.page(tx, tenant, after, _PAGE), lambda each: each.name):
+        message = compute_resource_wire.to_message(one)
+        entities.publish(tx, sync_pb2.ENTITY_KIND_COMPUTE_RESOURCE, tenant, one.name, message)
 
 
 def _publish_storage_resources(entities: Entities, tx: Tx, tenant: str) -> None:
-    page = storage_resources.page(tx, tenant, "", _PAGE)
-    while page.items:
-        for one in page.items:
-            message = storage_resource_wire.to_message(one)
-            entities.publish(tx, sync_pb2.ENTITY_KIND_STORAGE_RESOURCE, tenant, one.name, message)
-        page = storage_resources.page(tx, tenant, one.name, _PAGE)
+    for one in _every("", lambda after: storage_resources.page(tx, tenant, after, _PAGE), lambda each: each.name):
+        message = storage_resource_wire.to_message(one)
+        entities.publish(tx, sync_pb2.ENTITY_KIND_STORAGE_RESOURCE, tenant, one.name, message)
 
 
 def _publish_applications(entities: Entities, tx: Tx, tenant: str) -> None:
-    page = applications.page(tx, tenant, ("", ""), _PAGE)
-    while page.items:
-        for one in page.items:
-            publish_application(entities, tx, tenant, one)
-            module = (one.module.name, one.module.version)
-            for deployment in one.deployments:
-                message = deployment_wire.to_message(deployment)
-                publish_deployment(entities, tx, tenant, module, deployment.compute_resource, message)
-        page = applications.page(tx, tenant, module, _PAGE)
+    for one in _every(("", ""), lambda after: applications.page(tx, tenant, after, _PAGE), _module):
+        publish_application(entities, tx, tenant, one)
+        for deployment in one.deployments:
+            message = deployment_wire.to_message(deployment)
+            publish_deployment(entities, tx, tenant, _module(one), deployment.compute_resource, message)
+
+
+def _module(application: Application) -> tuple[str, str]:
+    return application.module.name, application.module.version
+
+
+def _every(first: Key, page: Callable[[Key], Page[Item]], key: Callable[[Item], Key]) -> Iterator[Item]:
+    """All of a list, page by page."""
+    found = page(first)
+    while found.items:
+        yield from found.items
+        found = page(key(found.items[-1]))

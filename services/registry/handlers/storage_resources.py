@@ -7,11 +7,11 @@ from services.chassis import masks
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.entities import Entities
 from services.chassis.errors import AlreadyExists, NotFound
-from services.chassis.paging import page_limit
+from services.chassis.paging import names_of, page_limit
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import ADMIN, caller, require_role
 from services.registry.domain.storage_resources import StorageResource, violations
-from services.registry.handlers.asking import following, position, refuse
+from services.registry.handlers.asking import following, refuse
 from services.registry.handlers.publishing import first_revision
 from services.registry.storage import storage_resources as storage
 from services.registry.wire import storage_resources as wire
@@ -60,7 +60,7 @@ class StorageResources:
     def list(self, request: pb.ListStorageResourcesRequest) -> pb.ListStorageResourcesResponse:
         """A page of places, by name."""
         limit = page_limit(request.page_size)
-        (after,) = position(request.page_token, 1)
+        (after,) = names_of(request.page_token, 1)
         with self._db.read() as tx:
             page = storage.page(tx, caller().tenant, after, limit)
         listed, token = [wire.to_message(one) for one in page.items], following(page, lambda one: (one.name,))

@@ -88,3 +88,18 @@ def test_garbage_is_refused_by_its_field(garbage):
     with pytest.raises(InvalidFields) as refused:
         paging.decode_token(garbage)
     assert [violation.field for violation in refused.value.violations] == ["page_token"]
+
+
+def test_a_key_of_names_is_read_back_and_that_of_another_list_refused():
+    assert paging.names_of("", 2) == ("", "")
+    assert paging.names_of(paging.encode_token("echo", "1"), 2) == ("echo", "1")
+    for foreign in (paging.encode_token("echo"), paging.encode_token("a", "b", "c"), paging.encode_token("é", "1")):
+        with pytest.raises(InvalidFields, match="page_token"):
+            paging.names_of(foreign, 2)
+
+
+@pytest.mark.parametrize(
+    ("part", "fits"), [("0", True), ("9" * 18, True), ("9" * 19, False), ("-1", False), ("", False)]
+)
+def test_a_number_of_a_token_fits_its_column(part, fits):
+    assert paging.is_number(part) is fits
