@@ -39,6 +39,9 @@ class Envelope(_message.Message):
     ENTITY_CHANGED_FIELD_NUMBER: _builtins.int
     PROCESS_INTENDED_FIELD_NUMBER: _builtins.int
     TASK_CANCELED_FIELD_NUMBER: _builtins.int
+    HISTORY_SETTLED_FIELD_NUMBER: _builtins.int
+    HISTORY_WANTED_FIELD_NUMBER: _builtins.int
+    HOST_HEALTH_CHANGED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique; a message sent again has the same id."""
     tenant: _builtins.str
@@ -75,6 +78,18 @@ class Envelope(_message.Message):
     def task_canceled(self) -> Global___TaskCanceled:
         """A dispatched attempt is to be ended."""
 
+    @_builtins.property
+    def history_settled(self) -> Global___HistorySettled:
+        """All that happened to an ended process is recorded."""
+
+    @_builtins.property
+    def history_wanted(self) -> Global___HistoryWanted:
+        """Some of what happened to a process has not come."""
+
+    @_builtins.property
+    def host_health_changed(self) -> Global___HostHealthChanged:
+        """How well a host answers changed."""
+
     def __init__(
         self,
         *,
@@ -89,12 +104,15 @@ class Envelope(_message.Message):
         entity_changed: _sync_pb2.EntityChanged | None = ...,
         process_intended: Global___ProcessIntended | None = ...,
         task_canceled: Global___TaskCanceled | None = ...,
+        history_settled: Global___HistorySettled | None = ...,
+        history_wanted: Global___HistoryWanted | None = ...,
+        host_health_changed: Global___HostHealthChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entity_changed", b"entity_changed", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entity_changed", b"entity_changed", "history_settled", b"history_settled", "history_wanted", b"history_wanted", "host_health_changed", b"host_health_changed", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "entity_changed", b"entity_changed", "id", b"id", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "source", b"source", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "entity_changed", b"entity_changed", "history_settled", b"history_settled", "history_wanted", b"history_wanted", "host_health_changed", b"host_health_changed", "id", b"id", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "source", b"source", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["process_launched", "task_dispatched", "status_changed", "entity_changed", "process_intended", "task_canceled"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["process_launched", "task_dispatched", "status_changed", "entity_changed", "process_intended", "task_canceled", "history_settled", "history_wanted", "host_health_changed"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -133,6 +151,110 @@ class ProcessLaunched(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProcessLaunched: _TypeAlias = ProcessLaunched  # noqa: Y015
+
+@_typing.final
+class HistorySettled(_message.Message):
+    """HistorySettled tells the scheduler and the executors that every status change of an ended process is recorded, without a
+    gap: they need not keep messages of it any longer.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment."""
+    process_id: _builtins.str
+    """The process."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistorySettled: _TypeAlias = HistorySettled  # noqa: Y015
+
+@_typing.final
+class HistoryWanted(_message.Message):
+    """HistoryWanted asks the scheduler and the executors to send again what they keep of a process's status changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment."""
+    process_id: _builtins.str
+    """The process."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryWanted: _TypeAlias = HistoryWanted  # noqa: Y015
+
+@_typing.final
+class HostHealthChanged(_message.Message):
+    """HostHealthChanged tells the scheduler how well a host answers, by which it chooses the lane of what is to be done there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CONDITION_CODE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    NEXT_PROBE_AT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """The host, address:port."""
+    health: _state_pb2.HostHealth.ValueType
+    """How well it answers."""
+    reason: _builtins.str
+    """Why, for people."""
+    condition_code: _state_pb2.ConditionCode.ValueType
+    """Why, for programs."""
+    seq: _builtins.int
+    """Counts the changes of the host from 1; only a higher one than was seen has an effect."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    @_builtins.property
+    def next_probe_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried again; absent where it is healthy."""
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        health: _state_pb2.HostHealth.ValueType = ...,
+        reason: _builtins.str = ...,
+        condition_code: _state_pb2.ConditionCode.ValueType = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        next_probe_at: _timestamp_pb2.Timestamp | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_probe_at", b"next_probe_at", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_code", b"condition_code", "health", b"health", "host", b"host", "next_probe_at", b"next_probe_at", "reason", b"reason", "seq", b"seq", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostHealthChanged: _TypeAlias = HostHealthChanged  # noqa: Y015
 
 @_typing.final
 class ProcessIntended(_message.Message):
@@ -257,6 +379,7 @@ class TaskDispatched(_message.Message):
     RETRY_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
     experiment_id: _builtins.str
     """The experiment."""
     process_id: _builtins.str
@@ -271,6 +394,8 @@ class TaskDispatched(_message.Message):
     """Set where the attempt is opened only to end what this task, or an attempt before, has left running on the host: why,
     as in TaskCanceled. Nothing is begun then.
     """
+    lane: _task_pb2.Lane.ValueType
+    """The lane it is to be done in; FAST where none is given."""
     @_builtins.property
     def spec(self) -> _task_pb2.TaskSpec:
         """Its content."""
@@ -300,10 +425,11 @@ class TaskDispatched(_message.Message):
         retry: _task_pb2.RetryPolicy | None = ...,
         jobs: _abc.Mapping[_builtins.str, _task_pb2.Job] | None = ...,
         cancel_reason: _builtins.str = ...,
+        lane: _task_pb2.Lane.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "spec", b"spec", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_reason", b"cancel_reason", "experiment_id", b"experiment_id", "jobs", b"jobs", "process_id", b"process_id", "retry", b"retry", "spec", b"spec", "target", b"target", "task_id", b"task_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_reason", b"cancel_reason", "experiment_id", b"experiment_id", "jobs", b"jobs", "lane", b"lane", "process_id", b"process_id", "retry", b"retry", "spec", b"spec", "target", b"target", "task_id", b"task_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

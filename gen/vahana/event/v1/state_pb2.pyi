@@ -423,3 +423,31 @@ CONDITION_CODE_CANCELED_BY_USER: ConditionCode.ValueType  # 18
 CONDITION_CODE_PAUSED_BY_USER: ConditionCode.ValueType  # 19
 """A person paused the process."""
 Global___ConditionCode: _TypeAlias = ConditionCode  # noqa: Y015
+
+class _HostHealth:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HostHealthEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HostHealth.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOST_HEALTH_UNSPECIFIED: _HostHealth.ValueType  # 0
+    """Not set."""
+    HOST_HEALTH_HEALTHY: _HostHealth.ValueType  # 1
+    """It answers."""
+    HOST_HEALTH_SLOW: _HostHealth.ValueType  # 2
+    """It answers, though not as soon as it should."""
+    HOST_HEALTH_UNREACHABLE: _HostHealth.ValueType  # 3
+    """It does not answer: nothing is begun there until it does again."""
+
+class HostHealth(_HostHealth, metaclass=_HostHealthEnumTypeWrapper):
+    """HostHealth says how well a host answers."""
+
+HOST_HEALTH_UNSPECIFIED: HostHealth.ValueType  # 0
+"""Not set."""
+HOST_HEALTH_HEALTHY: HostHealth.ValueType  # 1
+"""It answers."""
+HOST_HEALTH_SLOW: HostHealth.ValueType  # 2
+"""It answers, though not as soon as it should."""
+HOST_HEALTH_UNREACHABLE: HostHealth.ValueType  # 3
+"""It does not answer: nothing is begun there until it does again."""
+Global___HostHealth: _TypeAlias = HostHealth  # noqa: Y015

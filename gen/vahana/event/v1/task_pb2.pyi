@@ -114,6 +114,30 @@ TRIGGER_RULE_NONE_SKIPPED: TriggerRule.ValueType  # 4
 """Runs when all dependencies ended and none was skipped; else skipped."""
 Global___TriggerRule: _TypeAlias = TriggerRule  # noqa: Y015
 
+class _Lane:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LaneEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Lane.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LANE_UNSPECIFIED: _Lane.ValueType  # 0
+    """Not set."""
+    LANE_FAST: _Lane.ValueType  # 1
+    """What should be over within seconds."""
+    LANE_SLOW: _Lane.ValueType  # 2
+    """Large transfers, and anything on a host that answers slowly or not at all."""
+
+class Lane(_Lane, metaclass=_LaneEnumTypeWrapper):
+    """Lane says who does a task: what is over soon is not to wait for what takes long."""
+
+LANE_UNSPECIFIED: Lane.ValueType  # 0
+"""Not set."""
+LANE_FAST: Lane.ValueType  # 1
+"""What should be over within seconds."""
+LANE_SLOW: Lane.ValueType  # 2
+"""Large transfers, and anything on a host that answers slowly or not at all."""
+Global___Lane: _TypeAlias = Lane  # noqa: Y015
+
 class _OutputSource:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -252,6 +276,8 @@ class RetryPolicy(_message.Message):
     INITIAL_BACKOFF_FIELD_NUMBER: _builtins.int
     MAX_BACKOFF_FIELD_NUMBER: _builtins.int
     BLOCKED_BUDGET_FIELD_NUMBER: _builtins.int
+    TOTAL_BUDGET_FIELD_NUMBER: _builtins.int
+    BY_CONDITION_FIELD_NUMBER: _builtins.int
     max_attempts: _builtins.int
     """Attempts in all, the first one included; at least 1."""
     @_builtins.property
@@ -266,6 +292,14 @@ class RetryPolicy(_message.Message):
     def blocked_budget(self) -> _duration_pb2.Duration:
         """How long one attempt may wait for a host, a login, a quota or a disk before it fails."""
 
+    @_builtins.property
+    def total_budget(self) -> _duration_pb2.Duration:
+        """How long after its first attempt was opened a task may be given another one; absent for no bound."""
+
+    @_builtins.property
+    def by_condition(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionRetry]:
+        """Bounds for failures of certain conditions, in place of those above; the first that names the condition counts."""
+
     def __init__(
         self,
         *,
@@ -273,14 +307,56 @@ class RetryPolicy(_message.Message):
         initial_backoff: _duration_pb2.Duration | None = ...,
         max_backoff: _duration_pb2.Duration | None = ...,
         blocked_budget: _duration_pb2.Duration | None = ...,
+        total_budget: _duration_pb2.Duration | None = ...,
+        by_condition: _abc.Iterable[Global___ConditionRetry] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked_budget", b"blocked_budget", "initial_backoff", b"initial_backoff", "max_backoff", b"max_backoff"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blocked_budget", b"blocked_budget", "initial_backoff", b"initial_backoff", "max_backoff", b"max_backoff", "total_budget", b"total_budget"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_budget", b"blocked_budget", "initial_backoff", b"initial_backoff", "max_attempts", b"max_attempts", "max_backoff", b"max_backoff"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_budget", b"blocked_budget", "by_condition", b"by_condition", "initial_backoff", b"initial_backoff", "max_attempts", b"max_attempts", "max_backoff", b"max_backoff", "total_budget", b"total_budget"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryPolicy: _TypeAlias = RetryPolicy  # noqa: Y015
+
+@_typing.final
+class ConditionRetry(_message.Message):
+    """ConditionRetry bounds the attempts that follow failures of certain conditions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITION_CODES_FIELD_NUMBER: _builtins.int
+    MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    INITIAL_BACKOFF_FIELD_NUMBER: _builtins.int
+    MAX_BACKOFF_FIELD_NUMBER: _builtins.int
+    max_attempts: _builtins.int
+    """Attempts in all, the first one included; 1 for no further one."""
+    @_builtins.property
+    def condition_codes(self) -> _containers.RepeatedScalarFieldContainer[_state_pb2.ConditionCode.ValueType]:
+        """The conditions."""
+
+    @_builtins.property
+    def initial_backoff(self) -> _duration_pb2.Duration:
+        """Wait before the next attempt, doubled as for the policy; absent for the policy's."""
+
+    @_builtins.property
+    def max_backoff(self) -> _duration_pb2.Duration:
+        """The longest wait before an attempt; absent for the policy's."""
+
+    def __init__(
+        self,
+        *,
+        condition_codes: _abc.Iterable[_state_pb2.ConditionCode.ValueType] | None = ...,
+        max_attempts: _builtins.int = ...,
+        initial_backoff: _duration_pb2.Duration | None = ...,
+        max_backoff: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["initial_backoff", b"initial_backoff", "max_backoff", b"max_backoff"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_codes", b"condition_codes", "initial_backoff", b"initial_backoff", "max_attempts", b"max_attempts", "max_backoff", b"max_backoff"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConditionRetry: _TypeAlias = ConditionRetry  # noqa: Y015
 
 @_typing.final
 class Command(_message.Message):
