@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 
@@ -97,7 +98,7 @@ class LocalPostgres:
     def create(self, database: str) -> str:
         """Make an empty database, named by a word; return its URL."""
         with self.connect("postgres") as connection:
-            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return self.url(database)
 
     def _wait_until_it_answers(self) -> None:
