@@ -63,15 +63,10 @@ class LocalPostgres:
             "fsync": "on" if self._fsync else "off",
             "max_connections": 200,
         }
-        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        words: list[str | Path] = [BINARIES / "postgres", "-D", self._data]
+        words += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [BINARIES / "postgres", "-D", self._data, *words],
-                stdout=output,
-                stderr=output,
-                cwd=self._home,
-                **self._account,
-            )
+            self._process = subprocess.Popen(words, stdout=output, stderr=output, cwd=self._home, **self._account)
         self._wait_until_it_answers()
 
     def stop(self) -> None:
