@@ -88,6 +88,11 @@ class LocalKafka:
         """Return the variables `command()` needs beside those of this process: none."""
         return {}
 
+    @property
+    def pid(self) -> int:
+        """The broker's process id; 0 while it does not run as a child."""
+        return self._process.pid if self._process is not None else 0
+
     def start(self, *options: str, ready_seconds: float = 60.0) -> None:
         """Start the broker as a child process, its output in `{home}/kafka/broker.log`, and wait until it answers."""
         for port in (self._port, self._controller_port):

@@ -51,8 +51,9 @@ class LocalPostgres:
         self._home.mkdir(parents=True, exist_ok=True)
         if self._account:
             os.chown(self._home, pwd.getpwnam("postgres").pw_uid, -1)
-        words = ["-D", self._data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
-        subprocess.run([BINARIES / "initdb", *words], check=True, capture_output=True, cwd=self._home, **self._account)
+        words: list[str | Path] = [BINARIES / "initdb", "-D", self._data, "-U", _USER]
+        words += ["-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+        subprocess.run(words, check=True, capture_output=True, cwd=self._home, **self._account)
 
     def start(self) -> None:
         """Start the server as a child process and wait until it answers. PostgresError where it ends instead."""
