@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import authentication, calls, experiments, files, report, ssh
 from bench.figures import Figure, Goal
+from bench.flow import compared
 from bench.mesh import fresh_mesh
 from bench.probe import Probe, prepare
 from services.chassis import log
@@ -52,6 +53,7 @@ def measure(directory: Path, seed: int) -> Iterator[Figure]:
         yield from calls.gateway(connection, direct, Probe(connection, small).id)
         report.progress("files")
         yield from files.both_ways(connection, directory, seed)
+    yield from compared.steps(directory)
     report.progress("authentication")
     yield from authentication.added(directory)
     report.progress("commands over SSH")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import report
 from bench.figures import Figure, Goal, Peer
-from bench.flow import waves
+from bench.flow import dbos, waves
 from bench.flow.bare import bare_flow
 from bench.flow.waves import IDLE, WAVES, Idle, Wave
 from bench.flow.whole import Place, whole_flow
@@ -20,6 +20,8 @@ from vahana_client.mesh.postgres import LocalPostgres
 SKETCH_PART = 0.7
 """Part of the bare flow's steps a second that the mesh is to reach."""
 CPU_MS = 2.5
+TIMES_DBOS = 2.0
+_UNITS = {"idle": "ms", "steps": "1/s", "cpu": "ms"}
 
 _Measured = tuple[Idle, list[Wave]]
 
@@ -32,6 +34,11 @@ def steps(directory: Path) -> Iterator[Figure]:
             names = [f"p{number}" for number in range(_NEEDED)]
             sketch = _measured(bare, names)
         yield Figure("sketch_idle_p50_ms", sketch[0].p50_ms, "ms")
+        report.progress("DBOS")
+        theirs = dbos.measure(f"sqlite:///{directory / 'dbos.db'}")
+        yield from (
+            Figure(f"dbos_sqlite_{name}", value, _UNITS[name.partition("_")[0]]) for name, value in theirs.items()
+        )
         for store, databases in _STORES.items():
             report.progress(f"processes of tasks that do nothing, on {store}")
             with databases() as urls:
@@ -39,6 +46,7 @@ def steps(directory: Path) -> Iterator[Figure]:
                 with whole_flow(place) as flow:
                     measured = _measured(flow, flow.create(_NEEDED))
             yield from _figures(store, measured, sketch)
+            yield from _beside_dbos(store, measured, theirs)
 
 
 _WARM_UP = 10
@@ -62,6 +70,18 @@ def _figures(store: str, measured: _Measured, sketch: _Measured) -> Iterator[Fig
         yield Figure(f"flow_{store}_steps_per_second_at_{at_once}", wave.steps_per_second, "1/s", goal, peer)
         peer = Peer("bare flow", bare.cpu_ms_a_step)
         yield Figure(f"flow_{store}_cpu_ms_a_step_at_{at_once}", wave.cpu_ms_a_step, "ms", Goal(CPU_MS), peer)
+
+
+def _of_dbos(theirs: Mapping[str, float]) -> Iterator[Figure]:
+    for name, value in theirs.items():
+        yield Figure(f"dbos_sqlite_{name}", value, _UNITS[name.partition("_")[0]])
+
+
+def _beside_dbos(store: str, measured: _Measured, theirs: Mapping[str, float]) -> Iterator[Figure]:
+    for (_, at_once), wave in zip(WAVES, measured[1], strict=True):
+        peer = Peer("DBOS on SQLite", theirs[f"steps_per_second_at_{at_once}"])
+        goal = Goal(TIMES_DBOS * peer.value, at_least=True)
+        yield Figure(f"flow_{store}_beside_dbos_at_{at_once}", wave.steps_per_second, "1/s", goal, peer)
 
 
 @contextmanager
