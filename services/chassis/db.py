@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -17,6 +17,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.chassis import clock
 from services.chassis.errors import Unavailable
+from services.chassis.group import Group
+
+T = TypeVar("T")
 
 Tx = sa.Connection
 """A connection inside one transaction."""
@@ -63,6 +66,7 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self._write_lock = threading.Lock()
         self._writer: int | None = None
+        self._group = Group(self.write, self._alone, self._lost)
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 3 * pool_size, "pool_timeout": 10}
         if self.dialect == "sqlite":
             self._engine = _sqlite_engine(self.url, options)
@@ -108,23 +112,54 @@ class Database:
         for callback in callbacks:
             callback()
 
+    def together(self, fn: Callable[[Tx], T]) -> T:
+        """Run `fn` in a write transaction that it may share with what other threads hand in meanwhile; return its
+        result once that is committed.
+
+        For short writes of many threads: they wait for the disk once, together. What `fn` raises undoes its own writes
+        and is raised here; where the transaction is lost, or not committed, all who share it are told. On PostgreSQL
+        the locks of all are held to the end, so a deadlock, which is Unavailable, is likelier than alone.
+        """
+        self._refuse_nesting()
+        return self._group.run(fn)
+
+    @contextmanager
+    def _alone(self, tx: Tx) -> Iterator[None]:
+        """Where the block raises, undo what it wrote, and what it wanted done after the commit."""
+        callbacks, savepoint = dict(tx.info[_CALLBACKS]), tx.begin_nested()
+        try:
+            yield
+        except Exception as error:
+            if not self._lost(error):
+                savepoint.rollback()
+                tx.info[_CALLBACKS].clear()
+                tx.info[_CALLBACKS].update(callbacks)
+            raise
+        savepoint.commit()
+
+    def _lost(self, error: Exception) -> bool:
+        """Whether the database may have undone the whole transaction: some errors make SQLite do that by itself."""
+        return isinstance(error, sa.exc.DBAPIError) and _is_unavailable(self.dialect, error)
+
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
         """On SQLite, queue the threads of this process here, where waiting is fair and costs nothing."""
         if self.dialect != "sqlite":
             yield
             return
-        me = threading.get_ident()
-        if self._writer == me:
-            raise RuntimeError("a write transaction is open in this thread already")
+        self._refuse_nesting()
         if not self._write_lock.acquire(timeout=_BUSY_MS / 1000 * 3):
             raise Unavailable("the database is busy: its write lock was not free for 30 s")
-        self._writer = me
+        self._writer = threading.get_ident()
         try:
             yield
         finally:
             self._writer = None
             self._write_lock.release()
+
+    def _refuse_nesting(self) -> None:
+        if self._writer == threading.get_ident():
+            raise RuntimeError("a write transaction is open in this thread already")
 
     def create_tables(self) -> None:
         """Create the tables of the metadata without migrations: for tests."""
