@@ -44,7 +44,12 @@ def now_us(tx: Tx) -> int:
 
 def after_commit(tx: Tx, fn: Callable[[], None]) -> None:
     """Run `fn` once the write transaction `tx` is committed; given twice, it runs once. Never runs after a rollback."""
-    tx.info[_CALLBACKS][fn] = None
+    tx.info[_CALLBACKS][fn] = False
+
+
+def at_commit(tx: Tx, fn: Callable[[], None]) -> None:
+    """The same, and on SQLite before anything else is committed: in the order of the commits. `fn` must not write."""
+    tx.info[_CALLBACKS][fn] = True
 
 
 def insert_ignore(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -101,7 +106,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """Open a transaction that is committed at the end and rolled back on any exception."""
-        callbacks: dict[Callable[[], None], None] = {}
+        callbacks: dict[Callable[[], None], bool] = {}
         with _translated(self.dialect), self._one_writer(), self._engine.connect() as connection:
             connection.info[_CALLBACKS] = callbacks
             try:
@@ -109,7 +114,9 @@ class Database:
                     yield connection
             finally:
                 connection.info.pop(_CALLBACKS, None)
-        for callback in callbacks:
+            for callback in [each for each, in_turn in callbacks.items() if in_turn]:
+                callback()
+        for callback in [each for each, in_turn in callbacks.items() if not in_turn]:
             callback()
 
     def together(self, fn: Callable[[Tx], T]) -> T:

@@ -1,20 +1,22 @@
 """The outbox: messages written in the transaction of the change they tell of, sent afterwards by the relay."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from services.chassis import clock
 from services.chassis.bus.topics import Topic
-from services.chassis.db import Tx, after_commit
+from services.chassis.db import Tx, after_commit, at_commit
 from services.chassis.errors import LimitExceeded
+from services.chassis.handover import LARGEST_BATCH, Handover, UnsentRow
 from vahana.event.v1 import event_pb2
 
 LARGEST_VALUE = 512 * 1024
-LARGEST_BATCH = 4 * 1024 * 1024
-"""Bytes after which no more rows are read at once: a batch the bus cannot take within its patience never gets out."""
+CHANNEL = "vahana_outbox"
+"""Where PostgreSQL tells the relay, which may be another replica's, of new rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +29,6 @@ class OutboxRow:
     ref: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UnsentRow:
-    """A row as the relay reads it."""
-
-    id: int
-    topic: str
-    rank: int
-    key: str
-    message_id: str
-    value: bytes
-
-
 class Outbox:
     """The table `outbox` of a service's metadata."""
 
@@ -47,7 +37,9 @@ class Outbox:
         self.metadata = metadata
         self.committed = threading.Event()
         """Set whenever a transaction with new rows is committed: the relay's wake-up."""
+        self.handover = Handover()
         self._table = metadata.tables["outbox"]
+        self._insert = sa.insert(self._table).returning(self._table.c.id, sort_by_parameter_order=True)
 
     def add(self, tx: Tx, topic: Topic, key: str, value: bytes, ref: str = "") -> None:
         """Write one message. A status is to be added before the dispatch it goes with."""
@@ -57,9 +49,12 @@ class Outbox:
         """Write messages; lower ranks of topic first, else in the order given. LimitExceeded over 512 KB."""
         now = clock.now_us()
         records = [_record(row, now) for row in sorted(rows, key=lambda row: row.topic.rank)]
-        if records:
-            tx.execute(sa.insert(self._table), records)
-            after_commit(tx, self.committed.set)
+        if not records:
+            return
+        ids: Sequence[int] = tx.execute(self._insert, records).scalars().all()
+        written = [_unsent(id_, record) for id_, record in zip(ids, records, strict=True)]
+        at_commit(tx, lambda: self.handover.put(written))
+        self._wake(tx)
 
     def resend(self, tx: Tx, ref: str) -> int:
         """Have all kept messages of a ref sent again, under their old ids; return how many."""
@@ -67,8 +62,15 @@ class Outbox:
         again = sa.update(table).where(table.c.ref == ref, table.c.sent_us.is_not(None)).values(sent_us=None)
         count = tx.execute(again).rowcount
         if count:
-            after_commit(tx, self.committed.set)
+            after_commit(tx, self.handover.miss)
+            self._wake(tx)
         return count
+
+    def _wake(self, tx: Tx) -> None:
+        """Have the relay look once this is committed, wherever it runs."""
+        after_commit(tx, self.committed.set)
+        if tx.dialect.name == "postgresql":
+            tx.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
 
     def unsent(self, tx: Tx, limit: int) -> list[UnsentRow]:
         """Return the lowest rows not sent yet, in order: up to `limit` of them, or fewer that make up 4 MB."""
@@ -100,7 +102,11 @@ class Outbox:
         return tx.execute(sa.delete(table).where(table.c.sent_us < before_us)).rowcount
 
 
-def _record(row: OutboxRow, now: int) -> dict[str, object]:
+def _unsent(id_: int, record: dict[str, Any]) -> UnsentRow:
+    return UnsentRow(id_, record["topic"], record["rank"], record["key"], record["message_id"], record["value"])
+
+
+def _record(row: OutboxRow, now: int) -> dict[str, Any]:
     if len(row.value) > LARGEST_VALUE:
         raise LimitExceeded(f"a message of {len(row.value)} bytes is over the limit of {LARGEST_VALUE}")
     message_id = event_pb2.Envelope.FromString(row.value).id

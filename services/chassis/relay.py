@@ -3,7 +3,6 @@
 import random
 import threading
 from collections.abc import Sequence
-from itertools import groupby
 
 from services.chassis import clock, log
 from services.chassis.bus import topics
@@ -11,9 +10,11 @@ from services.chassis.bus.api import Bus, Message, Producer
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database, Tx
 from services.chassis.errors import Unavailable
+from services.chassis.handover import LARGEST_BATCH, UnsentRow
 from services.chassis.ids import new_id
 from services.chassis.leases import Leases
-from services.chassis.outbox import Outbox, UnsentRow
+from services.chassis.notices import listen
+from services.chassis.outbox import CHANNEL, Outbox
 
 LEASE = "relay"
 LEASE_SECONDS = 10.0
@@ -22,15 +23,18 @@ KEPT_US = 14 * 24 * 3600 * 1_000_000
 PURGE_EVERY_US = 3600 * 1_000_000
 FALLBACK_SECONDS = 1.0
 """How long a commit by another replica may go unnoticed."""
+QUIET_SECONDS = 0.25
+"""What was sent is marked once nothing more came for so long: nobody waits for a mark."""
+MOST_UNMARKED = 2000
 
 
 class Relay:
     """Moves rows from an outbox to the bus.
 
-    On PostgreSQL several replicas run one each and the holder of the lease "relay" works; on SQLite the process that
-    owns the file is the only one. A batch is marked sent in the transaction that reads the next. After a failure
-    nothing of the batch is marked, so that sending starts over from the lowest unsent row: receivers see copies, never
-    a gap.
+    On PostgreSQL several replicas run one each and the holder of the lease "relay" works, on what it reads; on SQLite
+    the process that owns the file is the only one, and sends what it is handed at each commit. Rows are marked sent
+    afterwards, many at a time. After a failure sending starts over from the lowest row that is not marked: receivers
+    see copies, never a gap.
     """
 
     def __init__(
@@ -43,84 +47,121 @@ class Relay:
         batch: int = 500,
         ensured: Sequence[Topic] = topics.ALL,
     ) -> None:
-        """`source`: the service's name, sent as a header. `batch`: rows read and marked at a time. `ensured`: topics
-        created when missing, at the start and after each failure, since a broker may come back empty.
+        """`source`: the service's name, sent as a header. `batch`: rows sent at a time. `ensured`: topics created when
+        missing, at the start and after each failure, since a broker may come back empty.
         """
         self._db, self._outbox, self._bus, self._batch, self._ensured = db, outbox, bus, batch, ensured
-        self._source = source.encode()
+        self._source = ("source", source.encode())
         self._leases = Leases(outbox.metadata) if db.dialect != "sqlite" else None
         self._holder = new_id(f"relay-{source}")
         self._log = log.get("relay")
         self._purged_us = 0
+        self._unmarked: list[int] = []
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop; wait out any outage of database or bus."""
         failures, ready = 0, False
         producer = self._bus.producer()
-        try:
+        with listen(self._db, CHANNEL, self._outbox.committed.set):
             while not stop.is_set():
                 try:
                     if not ready:
                         self._bus.ensure_topics(self._ensured)
                     self.drain(producer, stop)
                     failures, ready = 0, True
-                    self._outbox.committed.wait(FALLBACK_SECONDS)
+                    self._rest()
                 except Unavailable as error:
                     failures, ready = failures + 1, False
                     self._log.warning("relay waits", reason=error.message, failures=failures)
                     stop.wait(random.uniform(0.05, min(5.0, 0.1 * 2 ** min(failures, 8))))  # noqa: S311 - jitter
-        finally:
             producer.close()
-            self._release()
+            self._end()
 
     def drain(self, producer: Producer, stop: threading.Event) -> int:
         """Send all that is unsent now, in batches; return how many rows: none where another replica is the relay."""
-        sent: list[int] = []
         total = 0
-        while True:
+        while not stop.is_set():
             self._outbox.committed.clear()
-            rows = self._next(sent)
-            if not rows or stop.is_set():
-                return total
+            rows = self._next()
+            if not rows:
+                break
+            # Of a batch statuses are sent first.
             rows.sort(key=lambda row: row.rank)
-            for _, rank in groupby(rows, key=lambda row: row.rank):
-                producer.publish([self._message(row) for row in rank])
-            sent = [row.id for row in rows]
-            total += len(sent)
+            try:
+                producer.publish([self._message(row) for row in rows])
+            except Unavailable:
+                self._outbox.handover.miss()
+                raise
+            self._unmarked += [row.id for row in rows]
+            total += len(rows)
+        return total
 
-    def _next(self, sent: list[int]) -> list[UnsentRow]:
-        """Mark what was sent and read what comes next, in one transaction that writes only where it must."""
+    def _rest(self) -> None:
+        """Wait for more; mark what was sent once it is quiet."""
+        if not self._unmarked:
+            self._outbox.committed.wait(FALLBACK_SECONDS)
+        elif not self._outbox.committed.wait(QUIET_SECONDS):
+            self.mark()
+
+    def _next(self) -> list[UnsentRow]:
+        if len(self._unmarked) >= MOST_UNMARKED:
+            self.mark()
         due = clock.now_us() - self._purged_us > PURGE_EVERY_US
-        if not sent and not due:
+        handed = self._outbox.handover.take(self._batch) if self._leases is None and not due else None
+        return self._read(purge=due) if handed is None else handed
+
+    def mark(self) -> None:
+        """Mark what was sent."""
+        if self._unmarked:
+            with self._db.write() as tx:
+                self._outbox.mark_sent(tx, self._unmarked)
+            self._unmarked = []
+
+    def _read(self, *, purge: bool) -> list[UnsentRow]:
+        """Mark what was sent and read what comes next, in one transaction that writes only where it must."""
+        self._outbox.handover.begin()
+        rows = self._unsent(purge=purge)
+        if len(rows) == self._batch or sum(len(row.value) for row in rows) >= LARGEST_BATCH:
+            self._outbox.handover.miss()
+        elif rows:
+            self._outbox.handover.read(rows[-1].id)
+        return rows
+
+    def _unsent(self, *, purge: bool) -> list[UnsentRow]:
+        if not self._unmarked and not purge:
             with self._db.read() as tx:
                 rows = self._outbox.unsent(tx, self._batch)
             if not rows or self._leases is None:
                 return rows
         with self._db.write() as tx:
-            if sent:
-                self._outbox.mark_sent(tx, sent)
-            if not self._leads(tx):
-                return []
-            if due:
-                self._purged_us = clock.now_us()
-                self._outbox.purge(tx, self._purged_us - KEPT_US)
-            return self._outbox.unsent(tx, self._batch)
+            if self._unmarked:
+                self._outbox.mark_sent(tx, self._unmarked)
+            rows = self._read_as_leader(tx, purge=purge)
+        self._unmarked = []
+        return rows
 
-    def _leads(self, tx: Tx) -> bool:
-        return self._leases is None or self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS) is not None
+    def _read_as_leader(self, tx: Tx, *, purge: bool) -> list[UnsentRow]:
+        if self._leases is not None and self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS) is None:
+            return []
+        if purge:
+            self._purged_us = clock.now_us()
+            self._outbox.purge(tx, self._purged_us - KEPT_US)
+        return self._outbox.unsent(tx, self._batch)
 
-    def _release(self) -> None:
-        """Let another replica go on at once; where that fails, it goes on when the lease has expired."""
-        if self._leases is None:
-            return
+    def _end(self) -> None:
+        """Mark what was sent and let another replica go on at once; where that fails, it goes on when the lease has
+        expired, and sends what is not marked again.
+        """
         try:
             with self._db.write() as tx:
-                epoch = self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS)
-                if epoch is not None:
-                    self._leases.release(tx, LEASE, self._holder, epoch)
+                if self._unmarked:
+                    self._outbox.mark_sent(tx, self._unmarked)
+                if self._leases is not None:
+                    epoch = self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS)
+                    if epoch is not None:
+                        self._leases.release(tx, LEASE, self._holder, epoch)
         except Unavailable as error:
-            self._log.warning("relay lease not released", reason=error.message)
+            self._log.warning("relay not ended cleanly", reason=error.message)
 
     def _message(self, row: UnsentRow) -> Message:
-        headers = (("id", row.message_id.encode()), ("source", self._source))
-        return Message(row.topic, row.key, row.value, headers)
+        return Message(row.topic, row.key, row.value, (("id", row.message_id.encode()), self._source))

@@ -163,7 +163,9 @@ class World:
 
     def send(self) -> int:
         """Sends what the outbox holds."""
-        return self.relay.drain(self._producer, threading.Event())
+        sent = self.relay.drain(self._producer, threading.Event())
+        self.relay.mark()
+        return sent
 
     def settle(self) -> None:
         """Handles and sends until nothing is left."""
