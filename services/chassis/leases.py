@@ -11,6 +11,7 @@ class Leases:
     def __init__(self, metadata: sa.MetaData) -> None:
         """Take the table that add_platform_tables put into the metadata."""
         self._table = metadata.tables["lease"]
+        self._taking = _taking(self._table)
 
     def acquire(self, tx: Tx, name: str, holder: str, seconds: float) -> int | None:
         """Take or renew a lease; return its epoch, raised when the holder changes, or None while another holds it."""
@@ -28,16 +29,23 @@ class Leases:
         tx.execute(sa.update(self._table).where(*mine).values(holder="", expires_us=0))
 
     def _take(self, tx: Tx, name: str, holder: str, seconds: float) -> int | None:
-        columns, now = self._table.c, now_us(tx)
-        free = sa.or_(columns.holder == holder, columns.expires_us <= now)
-        statement = (
-            sa.update(self._table)
-            .where(columns.name == name, free)
-            .values(
-                holder=holder,
-                expires_us=now + int(seconds * 1_000_000),
-                epoch=columns.epoch + sa.case((columns.holder == holder, 0), else_=1),
-            )
-            .returning(columns.epoch)
+        now = now_us(tx)
+        wanted = {"of": name, "by": holder, "now": now, "until": now + int(seconds * 1_000_000)}
+        return tx.execute(self._taking, wanted).scalar_one_or_none()
+
+
+def _taking(table: sa.Table) -> sa.UpdateBase:
+    """Takes or renews the lease `of` a name, where it is free: built once, for it is taken all the time."""
+    columns = table.c
+    by: sa.BindParameter[str] = sa.bindparam("by")
+    free = sa.or_(columns.holder == by, columns.expires_us <= sa.bindparam("now"))
+    return (
+        sa.update(table)
+        .where(columns.name == sa.bindparam("of"), free)
+        .values(
+            holder=by,
+            expires_us=sa.bindparam("until"),
+            epoch=columns.epoch + sa.case((columns.holder == by, 0), else_=1),
         )
-        return tx.execute(statement).scalar_one_or_none()
+        .returning(columns.epoch)
+    )

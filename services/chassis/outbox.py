@@ -39,7 +39,14 @@ class Outbox:
         """Set whenever a transaction with new rows is committed: the relay's wake-up."""
         self.handover = Handover()
         self._table = metadata.tables["outbox"]
-        self._insert = sa.insert(self._table).returning(self._table.c.id, sort_by_parameter_order=True)
+        columns = self._table.c
+        self._insert = sa.insert(self._table).returning(columns.id, sort_by_parameter_order=True)
+        self._unsent = (
+            sa.select(columns.id, columns.topic, columns.rank, columns.key, columns.message_id, columns.value)
+            .where(columns.sent_us.is_(None))
+            .order_by(columns.id)
+            .limit(sa.bindparam("most", type_=sa.Integer))
+        )
 
     def add(self, tx: Tx, topic: Topic, key: str, value: bytes, ref: str = "") -> None:
         """Write one message. A status is to be added before the dispatch it goes with."""
@@ -74,16 +81,9 @@ class Outbox:
 
     def unsent(self, tx: Tx, limit: int) -> list[UnsentRow]:
         """Return the lowest rows not sent yet, in order: up to `limit` of them, or fewer that make up 4 MB."""
-        columns = self._table.c
-        query = (
-            sa.select(columns.id, columns.topic, columns.rank, columns.key, columns.message_id, columns.value)
-            .where(columns.sent_us.is_(None))
-            .order_by(columns.id)
-            .limit(limit)
-        )
         found: list[UnsentRow] = []
         size = 0
-        with tx.execute(query) as rows:
+        with tx.execute(self._unsent, {"most": limit}) as rows:
             for row in rows.mappings():
                 found.append(UnsentRow(**row))
                 size += len(row["value"])
