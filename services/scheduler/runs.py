@@ -183,13 +183,9 @@ class Batch:
             progress.plan_attempt(task, report, decision.attempt, self.now + decision.delay_us, policy.max_attempts)
             self.attempts_planned = True
             return True
-        if report.retryable and task.attempt < planned.max_attempts:
-            self._overrule(run, task, report)
-        return False
-
-    def _overrule(self, run: Run, task: Task, report: Report) -> None:
-        """The executor holds another attempt to be of use, the scheduler does not: others are told so."""
+        # An executor speaks of its attempt alone: that the task is given up is for the scheduler to tell.
         self._tell_task(run, task, TaskState.FAILED, report.reason, report.condition)
+        return False
 
     def _keep_job(self, task: Task, report: Report) -> None:
         owner = self.tasks.get((task.process_id, task.job_task_id))

@@ -41,13 +41,12 @@ def ends_told(record: Record) -> Iterator[str]:
 
 def terminal_states(record: Record) -> Iterator[str]:
     """What has ended never changes again."""
-    limits = {planned.task_id: planned.retry.max_attempts for planned in record.plan}
     ended: dict[str, str] = {}
     for change in record.applied:
         if change.task_id in ended:
             what = change.task_id or "the process"
             yield f"{what} was {ended[change.task_id]} and then {_state(change)}"
-        if change.process_state in ENDED_PROCESS or _final(change, limits.get(change.task_id, 1)):
+        if change.process_state in ENDED_PROCESS or _final(change):
             ended[change.task_id] = _state(change)
 
 
@@ -68,11 +67,10 @@ def attempts(record: Record) -> Iterator[str]:
             yield f"the attempts opened of {task_id} are {sorted(numbers)}"
 
 
-def _final(change: event_pb2.StatusChanged, most: int) -> bool:
-    """Whether it ends its task; a failure that may be mended by another attempt does not."""
-    if change.task_state == S.TASK_STATE_FAILED and change.source == "executor":
-        return not change.retryable or change.attempt >= most
-    return change.task_state in ENDED_TASK
+def _final(change: event_pb2.StatusChanged) -> bool:
+    """Whether it ends its task: of a failed attempt the scheduler alone says whether another one follows."""
+    failed_attempt = change.task_state == S.TASK_STATE_FAILED and change.source == "executor"
+    return change.task_state in ENDED_TASK and not failed_attempt
 
 
 def _state(change: event_pb2.StatusChanged) -> str:

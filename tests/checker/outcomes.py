@@ -44,7 +44,7 @@ def decisions(record: Record) -> Iterator[str]:
         if end not in ENDED_TASK or not ENDED_TASK.issuperset(before):
             continue
         if end == S.TASK_STATE_CANCELED:
-            if not record.canceled:
+            if not record.canceled and not record.cancel_asked:
                 yield f"{planned.task_id} is CANCELED, and nobody canceled the process"
         elif _runs(planned.trigger_rule, before) != (end != S.TASK_STATE_SKIPPED):
             words = [task_word(state) for state in before]
@@ -57,12 +57,13 @@ def process_end(record: Record) -> Iterator[str]:
     if record.experiment.state not in ENDED_PROCESS or not ENDED_TASK.issuperset(states.values()):
         return
     missed = [planned.task_id for planned in record.plan if _missed(planned, states)]
-    right = {P.PROCESS_STATE_COMPLETED}
+    right = P.PROCESS_STATE_COMPLETED
     if missed:
-        right = {P.PROCESS_STATE_CANCELED} if record.canceled else {P.PROCESS_STATE_FAILED}
-    if record.experiment.state not in right:
-        words = " or ".join(map(process_word, right))
-        yield f"it is {process_word(record.experiment.state)} and should be {words}: required and missed are {missed}"
+        canceled = record.canceled or (record.cancel_asked and record.experiment.state == P.PROCESS_STATE_CANCELED)
+        right = P.PROCESS_STATE_CANCELED if canceled else P.PROCESS_STATE_FAILED
+    if record.experiment.state != right:
+        words = process_word(record.experiment.state), process_word(right)
+        yield f"it is {words[0]} and should be {words[1]}: required and missed are {missed}"
 
 
 def payloads(record: Record) -> Iterator[str]:

@@ -38,6 +38,7 @@ class Record:
     """One process: its plan, its history in order of position as the experiment service keeps it, and how it stands.
 
     `runs` are the payloads started on its behalf, `scheduler` how it stands there; None where that is not looked at.
+    `cancel_asked`: somebody asked for its end, in time or not.
     """
 
     process_id: str
@@ -46,6 +47,7 @@ class Record:
     experiment: Standing
     scheduler: Standing | None = None
     runs: Sequence[PayloadRun] | None = None
+    cancel_asked: bool = False
 
     @cached_property
     def streams(self) -> dict[Stream, list[event_pb2.StatusChanged]]:
@@ -62,7 +64,7 @@ class Record:
 
     @cached_property
     def canceled(self) -> bool:
-        """Whether a cancel reached the process before its end."""
+        """Whether its history says that it was being canceled."""
         cancels = (P.PROCESS_STATE_CANCELING, P.PROCESS_STATE_CANCELED)
         return any(each.change.process_state in cancels for each in self.history)
 

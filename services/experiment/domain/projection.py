@@ -33,13 +33,16 @@ class ProcessReport:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """What is said of one attempt of a task; `time` is in microseconds, `output` what a staging task brought back."""
+    """What is said of one attempt of a task; `time` is in microseconds, `output` what a staging task brought back.
+
+    `given_up`: where it failed, no other attempt follows.
+    """
 
     state: TaskState
     attempt: int
     seq: int
     time: int
-    retryable: bool = False
+    given_up: bool = False
     reason: str = ""
     condition_code: int = 0
     job: bytes = b""
@@ -66,11 +69,12 @@ def advance_process(process: Process, report: ProcessReport) -> Process | None:
 def advance_task(task: Task, report: TaskReport) -> Task | None:
     """The task after the report; None where that changes nothing.
 
-    A failed attempt with another one left makes the task SCHEDULED again: FAILED means given up.
+    A failed attempt makes the task SCHEDULED again until it is given up: whether another one follows, the scheduler
+    decides.
     """
     if report.attempt < task.attempt or not reachable(task.state, report.state):
         return None
-    again = report.state is TaskState.FAILED and report.retryable and report.attempt < task.max_attempts
+    again = report.state is TaskState.FAILED and not report.given_up
     if report.attempt == task.attempt and not _goes_on(task, report, again):
         return None
     spent = f"attempt {report.attempt} of {task.max_attempts} failed: {report.reason}"

@@ -15,7 +15,6 @@ from services.experiment.wire import changes as wire
 from vahana.event.v1 import event_pb2
 from vahana.experiment.v1 import process_pb2 as pb
 
-_SCHEDULER = "scheduler"
 _log = log.get("recording")
 
 
@@ -91,7 +90,7 @@ class _Batch:
 
     def _apply_process(self, process: Process, message: event_pb2.StatusChanged) -> bool:
         report = wire.process_report(message)
-        moved = advance_process(process, report) if report and message.source == _SCHEDULER else None
+        moved = advance_process(process, report) if report and message.source == wire.SCHEDULER else None
         if moved is not None:
             self._processes[process.process_id] = moved
         return moved is not None

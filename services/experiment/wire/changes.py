@@ -8,6 +8,9 @@ from services.experiment.domain.records import Output
 from services.experiment.domain.transitions import ProcessState, TaskState
 from vahana.event.v1 import event_pb2, state_pb2
 
+SCHEDULER = "scheduler"
+"""Who speaks of processes, and tells that a task is given up."""
+
 _PROCESS_STATES = frozenset(map(int, ProcessState))
 _TASK_STATES = frozenset(map(int, TaskState))
 
@@ -34,7 +37,7 @@ def task_report(message: event_pb2.StatusChanged, tenant: str) -> TaskReport | N
         attempt=message.attempt,
         seq=message.seq,
         time=from_timestamp(message.time),
-        retryable=message.retryable,
+        given_up=message.source == SCHEDULER,
         reason=_text(message.reason),
         condition_code=message.condition_code,
         job=message.job.SerializeToString() if message.HasField("job") else b"",

@@ -49,8 +49,8 @@ def test_what_a_task_waits_for_comes_and_goes():
     assert advance_task(again, report(TaskState.EXECUTING, seq=2, reason="the host does not answer")) is None
 
 
-def test_a_failed_attempt_with_another_left_is_not_the_end_of_the_task():
-    failed = report(TaskState.FAILED, seq=2, retryable=True, reason="broken pipe", condition_code=1)
+def test_a_failed_attempt_is_not_the_end_of_the_task():
+    failed = report(TaskState.FAILED, seq=2, reason="broken pipe", condition_code=1)
     task = told(TASK, report(TaskState.SCHEDULED), report(TaskState.EXECUTING), failed)
     assert (task.state, task.attempt, task.attempt_ended) == (TaskState.SCHEDULED, 1, True)
     assert task.reason == "attempt 1 of 3 failed: broken pipe"
@@ -61,21 +61,28 @@ def test_a_failed_attempt_with_another_left_is_not_the_end_of_the_task():
     assert (second.state, second.attempt, second.attempt_ended, second.reason) == (TaskState.SCHEDULED, 2, False, "")
 
 
-@pytest.mark.parametrize("more", [{"attempt": 1, "retryable": False}, {"attempt": 3, "retryable": True}])
-def test_a_task_given_up_is_failed_for_good(more):
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_a_task_given_up_is_failed_for_good(attempt):
     task = told(
         TASK,
-        report(TaskState.SCHEDULED, attempt=more["attempt"]),
-        report(TaskState.FAILED, seq=2, reason="exit code 1", **more),
+        report(TaskState.SCHEDULED, attempt=attempt),
+        report(TaskState.FAILED, attempt=attempt, seq=2, reason="exit code 1"),
+        report(TaskState.FAILED, attempt=attempt, seq=2, reason="exit code 1", given_up=True),
     )
     assert (task.state, task.reason) == (TaskState.FAILED, "exit code 1")
     assert advance_task(task, report(TaskState.SCHEDULED, attempt=4)) is None
 
 
 def test_a_task_waiting_for_its_next_attempt_may_be_canceled_or_given_up():
-    waiting = told(TASK, report(TaskState.SCHEDULED), report(TaskState.FAILED, retryable=True))
+    waiting = told(TASK, report(TaskState.SCHEDULED), report(TaskState.FAILED))
     assert told(waiting, report(TaskState.CANCELED, seq=2)).state is TaskState.CANCELED
-    assert told(waiting, report(TaskState.FAILED, seq=2)).state is TaskState.FAILED
+    assert told(waiting, report(TaskState.FAILED, seq=2, given_up=True)).state is TaskState.FAILED
+
+
+def test_an_attempt_that_ends_what_a_last_one_left_goes_on_with_the_task():
+    last = told(TASK, report(TaskState.SCHEDULED, attempt=3), report(TaskState.FAILED, attempt=3))
+    closing = told(last, report(TaskState.SCHEDULED, attempt=4), report(TaskState.CANCELED, attempt=4, seq=2))
+    assert (closing.state, closing.attempt) == (TaskState.CANCELED, 4)
 
 
 def test_a_task_that_is_never_needed():
@@ -102,7 +109,7 @@ def test_a_new_attempt_starts_afresh():
             attempt=st.integers(0, 4),
             seq=st.integers(1, 4),
             time=st.integers(0, 9),
-            retryable=st.booleans(),
+            given_up=st.booleans(),
         ),
         max_size=12,
     )
