@@ -90,6 +90,11 @@ class Database:
         """See after_commit of this module."""
         after_commit(tx, fn)
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other process can be at work on it: the one that has a SQLite file holds its lock."""
+        return self.dialect == "sqlite"
+
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a transaction that sees one state of the database and never waits for writers."""

@@ -52,7 +52,7 @@ class Relay:
         """
         self._db, self._outbox, self._bus, self._batch, self._ensured = db, outbox, bus, batch, ensured
         self._source = ("source", source.encode())
-        self._leases = Leases(outbox.metadata) if db.dialect != "sqlite" else None
+        self._leases = None if db.alone else Leases(outbox.metadata)
         self._holder = new_id(f"relay-{source}")
         self._log = log.get("relay")
         self._purged_us = 0

@@ -153,7 +153,7 @@ class Dispatcher:
 
     def _take_over_from_predecessor(self) -> None:
         """On SQLite the lock on the file proves that whoever held claims is gone: no lease need be waited for."""
-        if self._db.dialect != "sqlite":
+        if not self._db.alone:
             return
         with self._db.write() as tx:
             count = storage.expire_all(tx)

@@ -55,7 +55,7 @@ class Watcher:
         self._db, self._ledger, self._look, self._holder = db, ledger, look, holder
         self._interval, self._backoff = interval_seconds, backoff or Backoff()
         self._random = Random()  # noqa: S311 - jitter
-        self._leases = Leases(db.metadata) if db.dialect != "sqlite" else None
+        self._leases = None if db.alone else Leases(db.metadata)
         self._accounts: dict[str, _Account] = {}
         self._pool = ThreadPoolExecutor(_THREADS, "poll")
         self._wake = threading.Event()

@@ -32,7 +32,7 @@ def wire() -> Chassis:
         db=chassis.db,
         outbox=outbox,
         inbox=Inbox(metadata),
-        shards=Shards(Leases(metadata), alone=chassis.db.dialect == "sqlite"),
+        shards=Shards(Leases(metadata), alone=chassis.db.alone),
         plans=PlanPeer(experiment),
         rules=Rules(int(settings.resend_after_seconds * 1_000_000), random.random),
     )

@@ -1,0 +1,205 @@
+"""A bus that loses answers, delays partitions and deals partitions out anew whenever a member falls silent."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.chassis.bus.api import Message, Received, TopicPartition
+from services.chassis.bus.topics import ALL, Topic
+from services.chassis.errors import Unavailable
+from tests.simulation.kernel import SECOND, Instance, Kernel, Thread
+
+
+@dataclass
+class Group:
+    """What the members of a group have in common."""
+
+    topics: frozenset[str]
+    committed: dict[TopicPartition, int] = field(default_factory=dict)
+    members: "list[Member]" = field(default_factory=list)
+    owners: "dict[TopicPartition, Member]" = field(default_factory=dict)
+
+
+class SimulatedBus:
+    """Topics as lists. Records keep their order within a partition, and nothing else is promised."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.records: dict[TopicPartition, list[Received]] = {
+            (topic.name, number): [] for topic in ALL for number in range(topic.partitions)
+        }
+        self.partitions = {topic.name: topic.partitions for topic in ALL}
+        self.groups: dict[str, Group] = {}
+        self.held: dict[TopicPartition, int] = {}
+        """Until when a partition brings nothing."""
+        kernel.on_gone.append(self.expel)
+
+    def expel(self, instance: Instance) -> None:
+        """Give what a silent instance had to others; it hears of that when it asks for more."""
+        for group in self.groups.values():
+            for member in [each for each in group.members if each.instance is instance]:
+                group.members.remove(member)
+                for place in [place for place, owner in group.owners.items() if owner is member]:
+                    del group.owners[place]
+            for member in group.members:
+                member.thread.wake()
+
+    def append(self, messages: Sequence[Message]) -> None:
+        """Take records in; those who wait for them are woken."""
+        topics = set()
+        for message in messages:
+            place = (message.topic, zlib.crc32(message.key.encode()) % self.partitions[message.topic])
+            log = self.records[place]
+            log.append(Received(message.topic, message.key, message.value, message.headers, place[1], len(log)))
+            topics.add(message.topic)
+        for group in self.groups.values():
+            if not topics.isdisjoint(group.topics):
+                for member in group.members:
+                    member.thread.wake()
+
+    def idle(self) -> bool:
+        """Whether all groups have committed all there is."""
+        return all(
+            group.committed.get(place, 0) == len(log)
+            for group in self.groups.values()
+            for place, log in self.records.items()
+            if place[0] in group.topics
+        )
+
+
+class Producer:
+    """Publishes; the answer may be lost, or that only a part arrived."""
+
+    def __init__(self, bus: SimulatedBus) -> None:
+        self._bus, self._kernel = bus, bus.kernel
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """See bus.api."""
+        kernel = self._kernel
+        what = f"{len(messages)} to {','.join(sorted({each.topic for each in messages}))}"
+        trouble = kernel.boundary(f"publish {what}", "not published", "published in part", "answer lost", "delayed")
+        match trouble:
+            case "not published":
+                pass
+            case "published in part":
+                self._bus.append(self._part(messages))
+            case _:
+                self._bus.append(messages)
+        if trouble == "delayed":
+            place = kernel.dice.choice([each for each, log in self._bus.records.items() if log])
+            self._bus.held[place] = kernel.now_us + kernel.dice.randrange(20 * SECOND)
+        elif trouble:
+            raise Unavailable(f"the broker did not answer: {trouble}")
+        kernel.boundary(f"published {what}")
+
+    def close(self) -> None:
+        """See bus.api."""
+
+    def _part(self, messages: Sequence[Message]) -> list[Message]:
+        """What arrives where some of the partitions do not answer: of each key all that comes before some message."""
+        ends: dict[tuple[str, str], bool] = {}
+        part = []
+        for message in messages:
+            place = message.topic, message.key
+            ends[place] = ends.get(place, False) or self._kernel.dice.random() < 0.3
+            if not ends[place]:
+                part.append(message)
+        return part
+
+
+class Port:
+    """The bus as one thread of an instance sees it: it has one consumer, which brings one batch a turn."""
+
+    def __init__(self, bus: SimulatedBus) -> None:
+        self._bus = bus
+        self.member: Member | None = None
+
+    def consumer(self, group: str, topics: Sequence[Topic]) -> "Member":
+        """See bus.api."""
+        if self.member is None:
+            thread = self._bus.kernel.current
+            assert thread is not None
+            names = frozenset(topic.name for topic in topics)
+            self.member = Member(self._bus, self._bus.groups.setdefault(group, Group(names)), thread)
+        return self.member
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """See bus.api."""
+
+
+class Member:
+    """A consumer. Its partitions are taken and given up when it polls."""
+
+    def __init__(self, bus: SimulatedBus, group: Group, thread: Thread) -> None:
+        self._bus, self._group, self.thread, self._kernel = bus, group, thread, bus.kernel
+        self.instance = thread.instance
+        self._positions: dict[TopicPartition, int] = {}
+
+    def poll(self, limit: int) -> list[Received]:
+        """Take a batch, of some partition's records first and then of the others'."""
+        self._rebalance()
+        if self._kernel.dice.random() < 0.3:
+            limit = min(limit, self._kernel.dice.randint(1, 4))
+        places = [place for place, position in self._positions.items() if position < self._readable(place)]
+        self._kernel.dice.shuffle(places)
+        batch: list[Received] = []
+        for place in places:
+            position = self._positions[place]
+            found = self._bus.records[place][position : position + limit - len(batch)]
+            self._positions[place] += len(found)
+            batch += found
+        if batch:
+            self._kernel.boundary(f"received {len(batch)}")
+        return batch
+
+    def rest(self) -> float:
+        """Seconds until there may be more to take."""
+        if any(position < self._readable(place) for place, position in self._positions.items()):
+            return 0.0
+        waits = [until for place, until in self._bus.held.items() if place in self._positions]
+        return min([5.0, *(max(0.0, (until - self._kernel.now_us) / SECOND) for until in waits)])
+
+    def commit(self, received: Sequence[Received]) -> None:
+        """See bus.api. What was taken away meanwhile is not committed."""
+        trouble = self._kernel.boundary("commit offsets", "not committed", "answer lost")
+        if trouble != "not committed":
+            for message in received:
+                place = (message.topic, message.partition)
+                if self._group.owners.get(place) is self:
+                    self._group.committed[place] = max(self._group.committed.get(place, 0), message.offset + 1)
+        if trouble:
+            raise Unavailable(f"the broker did not answer: {trouble}")
+        self._kernel.boundary("offsets committed")
+
+    def retain(self, received: Sequence[Received]) -> list[Received]:
+        """See bus.api."""
+        self._rebalance()
+        return [each for each in received if self._group.owners.get((each.topic, each.partition)) is self]
+
+    def start_over(self) -> None:
+        """Take what was not committed again, as after a restart."""
+        self._positions = {place: self._group.committed.get(place, 0) for place in self._positions}
+
+    def _readable(self, place: TopicPartition) -> int:
+        until = self._bus.held.get(place, 0)
+        if until and until <= self._kernel.now_us:
+            del self._bus.held[place]
+            until = 0
+        return 0 if until else len(self._bus.records[place])
+
+    def _rebalance(self) -> None:
+        group = self._group
+        if self not in group.members:
+            group.members.append(self)
+            self._positions.clear()
+        mine, count = group.members.index(self), len(group.members)
+        for place in self._bus.records:
+            if place[0] not in group.topics:
+                continue
+            owner = group.owners.get(place)
+            if owner is self and place[1] % count != mine:
+                del group.owners[place]
+                self._positions.pop(place, None)
+            elif owner is None and place[1] % count == mine:
+                group.owners[place] = self
+                self._positions[place] = group.committed.get(place, 0)

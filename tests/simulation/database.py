@@ -1,0 +1,81 @@
+"""The services' databases: SQLite in memory, shared by all instances of a service, with the real schema and SQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import StaticPool
+
+from services.chassis import db
+from services.chassis.errors import Unavailable
+from tests.simulation.kernel import Kernel
+
+
+class SimulatedDatabase(db.Database):
+    """Transactions of the real code, which may be refused, and whose commit may go unanswered."""
+
+    kernel: Kernel
+
+    def __init__(self, name: str, metadata: sa.MetaData) -> None:
+        """Make it once, with its tables; `begin` empties it for a kernel."""
+        with mock.patch.object(db, "_sqlite_engine", _memory_engine):
+            super().__init__("sqlite://", metadata)
+        self.name = name
+        self._reader = self._engine.connect().execution_options(simulated_read=True)
+        with super().write() as tx:
+            metadata.create_all(tx)
+
+    @property
+    def alone(self) -> bool:
+        """Several instances work on it, as on PostgreSQL."""
+        return False
+
+    def begin(self, kernel: Kernel) -> None:
+        """Empty it, and have its transactions pass the boundaries of this kernel."""
+        self.kernel = kernel
+        with super().write() as tx:
+            for table in reversed(self.metadata.sorted_tables):
+                tx.execute(sa.delete(table))
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """See Database."""
+        if self.kernel.boundary(f"read {self.name}", "database away"):
+            raise Unavailable("the database does not answer")
+        yield self._reader
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """See Database."""
+        trouble = self.kernel.boundary(f"write {self.name}", "database away", "commit refused", "commit unanswered")
+        if trouble == "database away":
+            raise Unavailable("the database does not answer")
+        with super().write() as tx:
+            yield tx
+            if trouble == "commit refused":
+                raise Unavailable("the database did not commit")
+            if trouble:
+                # Whoever was to be told after the commit is not, as where the process dies with the answer.
+                tx.info[db._CALLBACKS].clear()
+        if trouble:
+            raise Unavailable("the database did not answer the commit")
+        self.kernel.boundary(f"written {self.name}")
+
+
+def _memory_engine(_url: sa.URL, _options: object) -> sa.Engine:
+    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: object, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # Nothing else goes on while one reads: that needs no transaction.
+        if not connection.get_execution_options().get("simulated_read"):
+            connection.exec_driver_sql("BEGIN")
+
+    return engine

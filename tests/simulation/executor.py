@@ -1,0 +1,65 @@
+"""An executor, put together as its __main__ does; its hosts are played."""
+
+from collections.abc import Callable, Sequence
+
+from services.chassis.bus.topics import CANCEL, EXECUTOR_CANCEL, TASK_TOPICS, executor_group, kebab
+from services.chassis.outbox import Outbox
+from services.executor.backoff import Backoff
+from services.executor.claims import Ledger
+from services.executor.consumers import Consumers
+from services.executor.dispatcher import Dispatcher
+from services.executor.handlers import Handlers
+from services.executor.looking import JobLook
+from services.executor.runner import Runner, World
+from services.executor.schema import metadata
+from services.executor.tasks import TASKS
+from services.executor.watcher import Watcher
+from tests.simulation.bus import SimulatedBus
+from tests.simulation.database import SimulatedDatabase
+from tests.simulation.host import Channels, Files, Host, Jobs
+from tests.simulation.kernel import Instance, Kernel
+from tests.simulation.parts import Wake, consume, relay
+from tests.simulation.seams import pools
+from vahana.event.v1 import task_pb2
+
+_LEASE_SECONDS = 10.0
+
+
+def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> Callable[[Instance], None]:
+    """What starts an executor, and starts it anew."""
+
+    def start(instance: Instance) -> None:
+        kernel, outbox = bus.kernel, Outbox(metadata)
+        holder, backoff = f"{instance.name}.{instance.life}", Backoff(0.5, 5)
+        ledger = Ledger(outbox, backoff, kernel.dice)
+        world = World(Channels(hosts), Files(), {task_pb2.JOB_MANAGER_FORK: Jobs(hosts)})
+        runner = Runner(db, ledger, world)
+        with pools(kernel, instance):
+            dispatcher = Dispatcher(db, ledger, runner.run, TASKS, holder=holder, lease_seconds=_LEASE_SECONDS)
+            watcher = Watcher(db, ledger, JobLook(world), holder=holder, backoff=backoff)
+        ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
+        consumers = Consumers(Handlers(db, ledger, dispatcher.interrupt))
+        for kind, topic in TASK_TOPICS.items():
+            consume(bus, instance, executor_group(kind), [topic], consumers.dispatched, db, kebab(kind))
+        consume(bus, instance, EXECUTOR_CANCEL, [CANCEL], consumers.canceled, db, "cancel")
+        relay(bus, instance, outbox, db)
+        _work(kernel, instance, dispatcher, watcher)
+
+    return start
+
+
+def _work(kernel: Kernel, instance: Instance, dispatcher: Dispatcher, watcher: Watcher) -> None:
+    """The loops of an executor, a turn at a time."""
+
+    def dispatch() -> float:
+        claimed, pause = dispatcher.claim_free()
+        return 0.0 if claimed else pause
+
+    def renew() -> float:
+        dispatcher._renew()
+        return _LEASE_SECONDS * 0.3
+
+    dispatcher._wake = Wake(kernel.spawn(instance, "dispatch", dispatch))
+    kernel.spawn(instance, "renew", renew)
+    watcher._wake = Wake(kernel.spawn(instance, "watch", watcher._start_due))
+    watcher._random = kernel.dice

@@ -1,0 +1,139 @@
+"""One seed's world: a mesh of two schedulers, two executors, a sink and an experiment service, and all that goes wrong.
+
+While faults are left, processes are launched, and everything may fail; then the faults end, and the world must settle.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import sqlalchemy as sa
+
+from services.chassis.bus.topics import EVENTSINK
+from services.chassis.outbox import Outbox
+from services.executor.schema import metadata as executor_metadata
+from services.experiment.schema import metadata as experiment_metadata
+from services.scheduler.schema import metadata as scheduler_metadata
+from tests.checker.check import violations
+from tests.simulation import executor, experiment, scheduler
+from tests.simulation.bus import SimulatedBus
+from tests.simulation.database import SimulatedDatabase
+from tests.simulation.host import Host
+from tests.simulation.kernel import SECOND, Instance, Kernel
+from tests.simulation.records import records
+from tests.simulation.seams import seams
+from tests.simulation.users import Users
+
+PROCESSES = 5
+LEAST_FAULTS, MOST_FAULTS = 10, 20
+_LONGEST_US = 24 * 3600 * SECOND
+"""What has not ended a day after the last fault never will."""
+
+
+@dataclass
+class Databases:
+    """One of each service; made once, since making the tables takes longer than most seeds."""
+
+    scheduler: SimulatedDatabase
+    executor: SimulatedDatabase
+    experiment: SimulatedDatabase
+
+    def all(self) -> list[SimulatedDatabase]:
+        """Return them."""
+        return [self.scheduler, self.executor, self.experiment]
+
+
+@cache
+def databases() -> Databases:
+    """The databases of this process."""
+    return Databases(
+        SimulatedDatabase("scheduler", scheduler_metadata),
+        SimulatedDatabase("executor", executor_metadata),
+        SimulatedDatabase("experiment", experiment_metadata),
+    )
+
+
+class World:
+    """Everything a seed decides."""
+
+    def __init__(self, seed: int) -> None:
+        self.kernel = kernel = Kernel(seed, LEAST_FAULTS)
+        kernel.faults_left = kernel.dice.randint(LEAST_FAULTS, MOST_FAULTS)
+        self.databases = databases()
+        for each in self.databases.all():
+            each.begin(kernel)
+        self.bus = SimulatedBus(kernel)
+        self.hosts = [Host(kernel, "alpha"), Host(kernel, "beta")]
+        self.plans = scheduler.Plans(kernel)
+        outbox = Outbox(experiment_metadata)
+        self.users = Users(kernel, self.databases.experiment, outbox, self.plans)
+        db = self.databases
+        self.instances = [
+            Instance("scheduler-1", scheduler.starter(self.bus, db.scheduler, self.plans)),
+            Instance("scheduler-2", scheduler.starter(self.bus, db.scheduler, self.plans)),
+            Instance("executor-1", executor.starter(self.bus, db.executor, self.hosts)),
+            Instance("executor-2", executor.starter(self.bus, db.executor, self.hosts)),
+            Instance("experiment", experiment.experiment_starter(self.bus, db.experiment, outbox)),
+            Instance(EVENTSINK, experiment.sink_starter(self.bus, db.experiment)),
+        ]
+
+    def run(self) -> list[str]:
+        """Live through it; returns what was wrong in the end."""
+        complaints: list[str] = []
+        with seams(self.kernel, complaints):
+            experiment.add_project(self.databases.experiment)
+            for instance in self.instances:
+                self.kernel.start(instance)
+            for number in range(PROCESSES):
+                self.users.launch(self.hosts, number * self.kernel.dice.random() * 5)
+            self._fail()
+            self._settle()
+            found = violations(records(self.databases, self.hosts, self.plans))
+        return found + self._unheard() + complaints
+
+    def _fail(self) -> None:
+        """Go on until all faults have happened; where processes end before, more are launched."""
+        while self.kernel.faults_left:
+            self.kernel.run(lambda: self.kernel.faults_left == 0, self.kernel.now_us + 60 * SECOND)
+            if self.kernel.faults_left and not self._under_way():
+                self.users.launch(self.hosts, 0.0)
+
+    def _settle(self) -> None:
+        """Go on without faults until nothing is left to do."""
+        self.kernel.note("NO MORE FAULTS")
+        self.bus.held.clear()
+        end = self.kernel.now_us + _LONGEST_US
+        while self.kernel.now_us < end and (self._under_way() or not self._quiet()):
+            self.kernel.run(lambda: False, self.kernel.now_us + 5 * SECOND)
+            self.users.resume_paused()
+
+    def _under_way(self) -> int:
+        """How many processes have not ended for their users."""
+        process = experiment_metadata.tables["process"]
+        query = sa.select(sa.func.count()).where(process.c.state < 7)
+        return (
+            self._count(self.databases.experiment, query)
+            + len(self.users.launched)
+            - self._count(self.databases.experiment, sa.select(sa.func.count()).select_from(process))
+        )
+
+    def _quiet(self) -> bool:
+        """Whether all that was to be sent was sent, and all that was sent was taken."""
+        for db in self.databases.all():
+            outbox = db.metadata.tables["outbox"]
+            if self._count(db, sa.select(sa.func.count()).where(outbox.c.sent_us.is_(None))):
+                return False
+        return self.bus.idle()
+
+    def _unheard(self) -> list[str]:
+        """Messages that were set aside, which none of these should be."""
+        found = []
+        for db in self.databases.all():
+            parked = db.metadata.tables["parked"]
+            with db.read() as tx:
+                found += [f"{db.name} parked a message: {row.reason}" for row in tx.execute(sa.select(parked))]
+        return found
+
+    @staticmethod
+    def _count(db: SimulatedDatabase, query: sa.Select[tuple[int]]) -> int:
+        with db.read() as tx:
+            return tx.execute(query).scalar_one()
