@@ -14,6 +14,7 @@ from services.chassis.bus.api import Bus, Consumer, Received
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database
 from services.chassis.errors import Unavailable
+from services.chassis.incarnations import Incarnations
 from services.chassis.parked import Parked
 from vahana.event.v1 import event_pb2
 
@@ -58,26 +59,48 @@ class ConsumerLoop:
         """`name` stands in the log and beside parked messages; `batch` is the most messages between two commits."""
         self._bus, self._group, self._topics = bus, group, tuple(topics)
         self._handle, self._db, self._parked, self._name, self._batch = handle, db, parked, name, batch
+        self._incarnations = Incarnations(db, bus, group, [topic.name for topic in topics])
         self._log = log.get("consume").bind(consumer=name)
 
     def run(self, stop: threading.Event) -> None:
         """Consume until told to stop; a batch that waits for the end of an outage is left for the next start."""
-        if not self._topics_exist(stop):
-            return
-        consumer = self._bus.consumer(self._group, self._topics)
+        while self._topics_exist(stop):
+            consumer = self._bus.consumer(self._group, self._topics, self._incarnations.stale)
+            try:
+                self._consume(consumer, stop)
+            finally:
+                consumer.close()
+
+    def _consume(self, consumer: Consumer, stop: threading.Event) -> None:
+        """Consume until told to stop, or until a topic is another one: then whoever reads on would miss some of it."""
+        while not stop.is_set() and not self._topics_changed():
+            received = consumer.poll(POLL_SECONDS, self._batch)
+            if received:
+                self._finish(consumer, stop, received)
+                self._keep_incarnations(received)
+
+    def _topics_changed(self) -> bool:
         try:
-            while not stop.is_set():
-                received = consumer.poll(POLL_SECONDS, self._batch)
-                if received:
-                    self._finish(consumer, stop, received)
-        finally:
-            consumer.close()
+            changed = self._incarnations.changed()
+        except Unavailable:
+            return False
+        if changed:
+            self._log.warning("the bus lost its topics: reading them from the beginning")
+        return changed
+
+    def _keep_incarnations(self, received: Sequence[Received]) -> None:
+        """Offsets just committed are about the topics there are now."""
+        missing = self._incarnations.missing({(each.topic, each.partition) for each in received})
+        if missing:
+            with contextlib.suppress(Unavailable), self._db.write() as tx:
+                self._incarnations.keep(tx, missing)
 
     def _topics_exist(self, stop: threading.Event) -> bool:
         failures = 0
         while not stop.is_set():
             try:
                 self._bus.ensure_topics(self._topics)
+                self._incarnations.load()
             except Unavailable as error:
                 failures += 1
                 stop.wait(self._backoff(failures, error))

@@ -1,7 +1,7 @@
 """The outbox: messages written in the transaction of the change they tell of, sent afterwards by the relay."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,26 @@ class Outbox:
 
     def resend(self, tx: Tx, ref: str) -> int:
         """Have all kept messages of a ref sent again, under their old ids; return how many."""
+        return self._again(tx, self._table.c.ref == ref)
+
+    def resend_topics(self, tx: Tx, topics: Collection[str]) -> int:
+        """Have all kept messages of these topics sent again, since the bus has lost them; return how many."""
+        after_commit(tx, self.handover.miss)
+        return self._again(tx, self._table.c.topic.in_(sorted(topics)))
+
+    def resend_key(self, tx: Tx, key: str) -> int:
+        """Have all kept messages of a key sent again; return how many."""
+        return self._again(tx, self._table.c.key == key)
+
+    def forget(self, tx: Tx, keys: Collection[str]) -> int:
+        """Delete what was sent of these keys: nobody will ask for it again. Return how many."""
         table = self._table
-        again = sa.update(table).where(table.c.ref == ref, table.c.sent_us.is_not(None)).values(sent_us=None)
-        count = tx.execute(again).rowcount
+        gone = sa.delete(table).where(table.c.key.in_(sorted(keys)), table.c.sent_us.is_not(None))
+        return tx.execute(gone).rowcount
+
+    def _again(self, tx: Tx, which: sa.ColumnElement[bool]) -> int:
+        table = self._table
+        count = tx.execute(sa.update(table).where(which, table.c.sent_us.is_not(None)).values(sent_us=None)).rowcount
         if count:
             after_commit(tx, self.handover.miss)
             self._wake(tx)

@@ -12,6 +12,7 @@ from services.chassis.db import Database, Tx
 from services.chassis.errors import Unavailable
 from services.chassis.handover import LARGEST_BATCH, UnsentRow
 from services.chassis.ids import new_id
+from services.chassis.incarnations import WHOLE, Incarnations
 from services.chassis.leases import Leases
 from services.chassis.notices import listen
 from services.chassis.outbox import CHANNEL, Outbox
@@ -26,6 +27,8 @@ FALLBACK_SECONDS = 1.0
 QUIET_SECONDS = 0.25
 """What was sent is marked once nothing more came for so long: nobody waits for a mark."""
 MOST_UNMARKED = 2000
+_WRITER = "outbox"
+"""The relay's name among those who know of a topic's incarnations."""
 
 
 class Relay:
@@ -57,6 +60,7 @@ class Relay:
         self._log = log.get("relay")
         self._purged_us = 0
         self._unmarked: list[int] = []
+        self._incarnations = Incarnations(db, bus, _WRITER, [topic.name for topic in ensured])
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop; wait out any outage of database or bus."""
@@ -65,8 +69,8 @@ class Relay:
         with listen(self._db, CHANNEL, self._outbox.committed.set):
             while not stop.is_set():
                 try:
-                    if not ready:
-                        self._bus.ensure_topics(self._ensured)
+                    if not ready or self._incarnations.changed():
+                        self._begin()
                     self.drain(producer, stop)
                     failures, ready = 0, True
                     self._rest()
@@ -76,6 +80,23 @@ class Relay:
                     stop.wait(random.uniform(0.05, min(5.0, 0.1 * 2 ** min(failures, 8))))  # noqa: S311 - jitter
             producer.close()
             self._end()
+
+    def _begin(self) -> None:
+        """Create missing topics; what was sent to topics that are gone is sent again."""
+        self._bus.ensure_topics(self._ensured)
+        self._incarnations.load()
+        places = [(topic.name, WHOLE) for topic in self._ensured]
+        lost = [place for place in places if self._incarnations.stale(place)]
+        missing = self._incarnations.missing(places)
+        if not missing:
+            return
+        with self._db.write() as tx:
+            again = self._outbox.resend_topics(tx, [topic for topic, _ in lost]) if lost else 0
+            self._incarnations.keep(tx, missing)
+        if lost:
+            # Marked, they would be taken for sent.
+            self._unmarked = []
+            self._log.warning("the bus lost its topics: sending again what is kept", topics=len(lost), messages=again)
 
     def drain(self, producer: Producer, stop: threading.Event) -> int:
         """Send all that is unsent now, in batches; return how many rows: none where another replica is the relay."""

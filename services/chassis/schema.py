@@ -10,6 +10,7 @@ which later migrations call.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -33,6 +34,22 @@ def _outbox(metadata: sa.MetaData) -> None:
     )
     sa.Index("ix_outbox_sent_us_id", table.c.sent_us, table.c.id)
     sa.Index("ix_outbox_ref", table.c.ref)
+
+
+def _outbox_by_key(metadata: sa.MetaData) -> None:
+    """What came later: all messages about one process are found by their key."""
+    sa.Index("ix_outbox_key", metadata.tables["outbox"].c.key)
+
+
+def _incarnation(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "incarnation",
+        metadata,
+        sa.Column("reader", sa.String(200), primary_key=True),
+        sa.Column("topic", sa.String(200), primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("topic_id", sa.String(200), nullable=False),
+    )
 
 
 def _inbox(metadata: sa.MetaData) -> None:
@@ -115,13 +132,18 @@ _TABLES: dict[str, Callable[[sa.MetaData], None]] = {
     "parked": _parked,
     "request": _request,
     "entity": _entity,
+    "incarnation": _incarnation,
 }
+_LATER: dict[str, Callable[[sa.MetaData], None]] = {"outbox": _outbox_by_key}
+"""What was added to tables after first migrations had created them."""
 
 
 def add_platform_tables(metadata: sa.MetaData, *names: str) -> None:
     """Add the named platform tables to a service's metadata."""
     for name in names:
         _TABLES[name](metadata)
+        if name in _LATER:
+            _LATER[name](metadata)
 
 
 def create_platform_tables(*names: str) -> None:
@@ -134,14 +156,30 @@ def drop_platform_tables(*names: str) -> None:
     _in_migration(*names).drop_all(_bind(), checkfirst=False)
 
 
+def index_outbox_by_key() -> None:
+    """Add the index by key to the outbox; to be called in a migration's upgrade()."""
+    _op().create_index("ix_outbox_key", "outbox", ["key"])
+
+
+def unindex_outbox_by_key() -> None:
+    """Drop it; to be called in a migration's downgrade()."""
+    _op().drop_index("ix_outbox_key", "outbox")
+
+
 def _in_migration(*names: str) -> sa.MetaData:
     metadata = sa.MetaData()
-    add_platform_tables(metadata, *names)
+    for name in names:
+        _TABLES[name](metadata)
     return metadata
 
 
 def _bind() -> sa.Connection:
+    bind: sa.Connection = _op().get_bind()
+    return bind
+
+
+def _op() -> Any:
     # Only here and only now: a service whose database is up to date never loads Alembic.
     from alembic import op  # noqa: PLC0415
 
-    return op.get_bind()
+    return op

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from services.chassis.schema import BIG_ID, add_platform_tables
 
 metadata = MetaData()
-add_platform_tables(metadata, "request", "outbox", "lease", "entity")
+add_platform_tables(metadata, "request", "outbox", "lease", "entity", "incarnation")
 
 tenant = Table(
     "tenant",

@@ -136,6 +136,12 @@ class LocalKafka:
             self._process.wait()
             self._process = None
 
+    def wipe(self) -> None:
+        """End the broker and make it one that has never held anything: the loss of all its disks, for tests."""
+        self.kill()
+        shutil.rmtree(self._data)
+        self._format()
+
     def _archive_classes(self) -> None:
         """Run a broker once, in a directory of its own, to archive the classes it loads for faster starts."""
         if self._jars.archive.exists():

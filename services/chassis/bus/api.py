@@ -1,6 +1,6 @@
 """The bus as services see it: keyed, ordered, at least once. kafka.py and memory.py implement it under one suite."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,14 +67,25 @@ class Bus(Protocol):
     def producer(self) -> Producer:
         """Return a new producer."""
 
-    def consumer(self, group: str, topics: Sequence[Topic]) -> Consumer:
+    def consumer(
+        self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool] = lambda _place: False
+    ) -> Consumer:
         """Return a new member of a group; a group new to a topic starts at its beginning.
+
+        `stale` tells whether the group's offset in a partition is of a former incarnation of the topic: such a
+        partition is read from its beginning.
 
         Partitions are given up inside poll and retain alone: commit what is done before calling either.
         """
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """Create the topics that are missing. errors.Unavailable when the bus does not answer."""
+
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """Return the id of each of these topics that exists: of a topic made anew it is another.
+
+        errors.Unavailable when the bus does not answer.
+        """
 
     def close(self) -> None:
         """Give up connections."""

@@ -2,8 +2,9 @@
 
 import threading
 import time
+import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.bus.api import Message, Received, TopicPartition
@@ -29,17 +30,20 @@ class MemoryBus:
         self.records: dict[TopicPartition, list[Received]] = {}
         self.partitions: dict[str, int] = {}
         self.groups: dict[str, _Group] = {}
+        self.incarnations: dict[str, str] = {}
         self.down = False
 
     def producer(self) -> "_MemoryProducer":
         """See bus.api.Bus."""
         return _MemoryProducer(self)
 
-    def consumer(self, group: str, topics: Sequence[Topic]) -> "_MemoryConsumer":
+    def consumer(
+        self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool] = lambda _place: False
+    ) -> "_MemoryConsumer":
         """See bus.api.Bus."""
         with self.changed:
             state = self.groups.setdefault(group, _Group())
-            member = _MemoryConsumer(self, state, [topic.name for topic in topics])
+            member = _MemoryConsumer(self, state, [topic.name for topic in topics], stale)
             state.members.append(member)
             return member
 
@@ -48,12 +52,29 @@ class MemoryBus:
         with self.changed:
             self.check_up()
             for topic in topics:
+                self.incarnations.setdefault(topic.name, uuid.uuid4().hex)
                 if self.partitions.setdefault(topic.name, topic.partitions) == topic.partitions:
                     for number in range(topic.partitions):
                         self.records.setdefault((topic.name, number), [])
 
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """See bus.api.Bus."""
+        with self.changed:
+            self.check_up()
+            return {name: self.incarnations[name] for name in topics if name in self.incarnations}
+
     def close(self) -> None:
         """See bus.api.Bus."""
+
+    def wipe(self) -> None:
+        """Play a broker that lost all it had, and comes back; its members go on where they believe they are."""
+        with self.changed:
+            self.incarnations.clear()
+            self.partitions.clear()
+            self.records.clear()
+            for group in self.groups.values():
+                group.committed.clear()
+            self.changed.notify_all()
 
     def set_down(self, down: bool) -> None:
         """Play a broker that is gone, or back with all it had."""
@@ -91,8 +112,10 @@ class _MemoryProducer:
 
 
 class _MemoryConsumer:
-    def __init__(self, bus: MemoryBus, group: _Group, topics: list[str]) -> None:
-        self._bus, self._group, self._topics = bus, group, topics
+    def __init__(
+        self, bus: MemoryBus, group: _Group, topics: list[str], stale: Callable[[TopicPartition], bool]
+    ) -> None:
+        self._bus, self._group, self._topics, self._stale = bus, group, topics, stale
         self._positions: dict[TopicPartition, int] = {}
 
     def poll(self, timeout_s: float, limit: int) -> list[Received]:
@@ -152,11 +175,11 @@ class _MemoryConsumer:
         for place in self._target():
             if place not in self._group.owners:
                 self._group.owners[place] = self
-                self._positions[place] = self._group.committed.get(place, 0)
+                self._positions[place] = 0 if self._stale(place) else self._group.committed.get(place, 0)
 
     def _take(self, limit: int) -> list[Received]:
         batch: list[Received] = []
         for place, position in self._positions.items():
-            batch += self._bus.records[place][position : position + limit - len(batch)]
+            batch += self._bus.records.get(place, [])[position : position + limit - len(batch)]
             self._positions[place] = position + len([m for m in batch if (m.topic, m.partition) == place])
         return batch

@@ -46,6 +46,14 @@ class Harness:
             finally:
                 self._broker.start()
 
+    def wipe(self) -> None:
+        """Have the broker lose all it had, and come back."""
+        if isinstance(self.bus, MemoryBus):
+            self.bus.wipe()
+        else:
+            self._broker.wipe()
+            self._broker.start()
+
 
 @pytest.fixture(params=["memory", "kafka"])
 def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:

@@ -222,3 +222,34 @@ def publish_until_taken(producer, batch):
             return producer.publish(batch)
         except Unavailable:
             assert time.monotonic() < deadline
+
+
+def ids_of(bus, *topics):
+    """Their ids, once the broker knows them all: a topic just made is not seen at once everywhere."""
+    names = {topic.name for topic in topics}
+    deadline = time.monotonic() + 20
+    while set(found := bus.topic_ids([*names, "never-made"])) != names:
+        assert time.monotonic() < deadline, found
+    return found
+
+
+def test_a_topic_made_anew_has_another_id(harness):
+    topic, other = harness.topic(), harness.topic()
+    before = ids_of(harness.bus, topic, other)
+    assert before[topic.name] != before[other.name]
+    assert ids_of(harness.bus, topic) == {topic.name: before[topic.name]}
+    harness.wipe()
+    assert ids_of(harness.bus) == {}
+    harness.bus.ensure_topics([topic])
+    assert ids_of(harness.bus, topic)[topic.name] != before[topic.name]
+
+
+@every_protocol
+def test_a_stale_partition_is_read_from_its_beginning(harness, publish, join, read):
+    topic = harness.topic(2)
+    publish(messages(topic, 20, keys=4))
+    first = join("g", topic)
+    first.commit(read(first, 20))
+    first.close()
+    again = join("g", topic, stale=lambda place: place[0] == topic.name)
+    assert sorted(numbers(read(again, 20))) == list(range(20))

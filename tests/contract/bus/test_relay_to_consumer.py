@@ -21,7 +21,7 @@ from vahana.event.v1 import event_pb2
 @pytest.fixture
 def metadata():
     metadata = sa.MetaData()
-    add_platform_tables(metadata, "outbox", "inbox", "parked")
+    add_platform_tables(metadata, "outbox", "inbox", "parked", "incarnation")
     return metadata
 
 
@@ -113,3 +113,61 @@ def test_a_broker_lost_midway_loses_nothing(harness, db, metadata):
         wait_for(lambda: len(effects.taken) >= 600)
     for key in range(5):
         assert effects.of(f"p-{key}") == list(range(key, 600, 5))
+
+
+class Slow(Effects):
+    """Takes a batch only when let."""
+
+    def __init__(self, db, metadata):
+        super().__init__(db, metadata)
+        self.let = threading.Event()
+
+    def handle(self, deliveries):
+        self.let.wait(60)
+        super().handle(deliveries)
+
+
+@pytest.mark.parametrize("seen", ["nothing", "some", "all"])
+def test_a_broker_that_lost_all_its_data_loses_nothing(harness, db, metadata, seen):
+    topic, outbox = harness.topic(4), Outbox(metadata)
+    effects = Slow(db, metadata) if seen == "nothing" else Effects(db, metadata)
+    bus = harness.hasty_bus()
+    relay = Relay(db, outbox, bus, source="test", batch=20, ensured=[topic])
+    loop = ConsumerLoop(bus, "g", [topic], effects.handle, db, Parked(metadata), "test", batch=30)
+
+    def write(numbers):
+        for start in numbers[::10]:
+            with db.write() as tx:
+                outbox.add_many(tx, [OutboxRow(topic, f"p-{n % 5}", envelope(n), "") for n in range(start, start + 10)])
+
+    with threads(relay.run, loop.run):
+        write(range(300))
+        # Consumers are somewhere in the topic as it was, the new one is filled beyond that place before they notice.
+        wait_for(lambda: len(effects.taken) >= {"nothing": 0, "some": 50, "all": 300}[seen])
+        harness.wipe()
+        write(range(300, 600))
+        if seen == "nothing":
+            effects.let.set()
+        wait_for(lambda: len(effects.taken) >= 600)
+    assert sorted(int(id_) for _, id_ in effects.taken) == list(range(600))
+
+
+def test_a_consumer_that_was_away_when_the_broker_lost_its_data_reads_the_new_topic_whole(harness, db, metadata):
+    topic, effects, outbox = harness.topic(1), Effects(db, metadata), Outbox(metadata)
+    relay = Relay(db, outbox, harness.bus, source="test", ensured=[topic])
+
+    def loop():
+        return ConsumerLoop(harness.bus, "g", [topic], effects.handle, db, Parked(metadata), "test").run
+
+    def write(numbers):
+        with db.write() as tx:
+            outbox.add_many(tx, [OutboxRow(topic, "p", envelope(n), "") for n in numbers])
+
+    with threads(relay.run):
+        with threads(loop()):
+            write(range(10))
+            wait_for(lambda: effects.of("p") == list(range(10)))
+        harness.wipe()
+        write(range(10, 30))
+        with threads(loop()):
+            wait_for(lambda: effects.of("p") == list(range(30)))

@@ -15,7 +15,7 @@ from vahana.event.v1 import event_pb2
 @pytest.fixture
 def metadata() -> sa.MetaData:
     metadata = sa.MetaData()
-    add_platform_tables(metadata, "outbox", "inbox", "lease", "parked", "request", "entity")
+    add_platform_tables(metadata, "outbox", "inbox", "lease", "parked", "request", "entity", "incarnation")
     sa.Table("note", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.String(20)))
     return metadata
 

@@ -163,7 +163,7 @@ def test_order_repeats_and_batches_change_nothing(tmp_path_factory, changes, dat
 
 def fresh_metadata():
     metadata = sa.MetaData()
-    add_platform_tables(metadata, "outbox", "entity")
+    add_platform_tables(metadata, "outbox", "entity", "incarnation")
     return metadata
 
 

@@ -1,11 +1,15 @@
 """The Kafka cluster: topics, and where producers and consumers come from."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 import confluent_kafka as ck
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from services.chassis.bus.api import TopicPartition
 from services.chassis.bus.kafka.client import common_config
 from services.chassis.bus.kafka.consumer import KafkaConsumer, consumer_profile
 from services.chassis.bus.kafka.producer import KafkaProducer
@@ -35,26 +39,45 @@ class KafkaBus:
         """See bus.api.Bus."""
         return KafkaProducer(self._common, self._prefix, self._patience)
 
-    def consumer(self, group: str, topics: Sequence[Topic]) -> "KafkaConsumer":
+    def consumer(
+        self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool] = lambda _place: False
+    ) -> "KafkaConsumer":
         """See bus.api.Bus."""
         config = self._common | consumer_profile(self._group_protocol) | {"group.id": self._prefix + group}
-        return KafkaConsumer(config, self._prefix, [topic.name for topic in topics], self._patience)
+        return KafkaConsumer(config, self._prefix, [topic.name for topic in topics], self._patience, stale)
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See bus.api.Bus."""
-        if self._admin is None:
-            self._admin = AdminClient(self._common)
+        admin = self._administration()
         try:
-            present = self._admin.list_topics(timeout=self._patience).topics
+            present = admin.list_topics(timeout=self._patience).topics
             missing = [topic for topic in topics if self._prefix + topic.name not in present]
             if missing:
-                self._create(self._admin, missing)
+                self._create(admin, missing)
         except ck.KafkaException as error:
             raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
+
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """See bus.api.Bus."""
+        wanted = ck.TopicCollection([self._prefix + name for name in topics])
+        found: dict[str, str] = {}
+        try:
+            futures = self._administration().describe_topics(wanted, request_timeout=self._patience)
+            for name, future in futures.items():
+                with contextlib.suppress(_UnknownTopic):
+                    found[name.removeprefix(self._prefix)] = _described(future)
+        except ck.KafkaException as error:
+            raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
+        return found
 
     def close(self) -> None:
         """See bus.api.Bus."""
         self._admin = None
+
+    def _administration(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = AdminClient(self._common)
+        return self._admin
 
     def _create(self, admin: AdminClient, topics: Sequence[Topic]) -> None:
         config = {"retention.ms": str(RETENTION_MS)}
@@ -65,3 +88,16 @@ class KafkaBus:
             except ck.KafkaException as error:
                 if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
+
+
+class _UnknownTopic(Exception):  # noqa: N818 - it may not be there yet
+    """There is no such topic."""
+
+
+def _described(future: Future[Any]) -> str:
+    try:
+        return str(future.result().topic_id)
+    except ck.KafkaException as error:
+        if error.args[0].code() == ck.KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise _UnknownTopic from None
+        raise

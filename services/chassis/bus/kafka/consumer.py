@@ -1,7 +1,7 @@
 """Consuming from Kafka."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import confluent_kafka as ck
@@ -21,6 +21,10 @@ _NOT_OURS_ANY_MORE = frozenset(
         ck.KafkaError.FENCED_MEMBER_EPOCH,
         ck.KafkaError.STALE_MEMBER_EPOCH,
         ck.KafkaError._ASSIGNMENT_LOST,
+        # The broker lost its data: group and topic are others, or not there yet.
+        ck.KafkaError.GROUP_ID_NOT_FOUND,
+        ck.KafkaError.UNKNOWN_TOPIC_OR_PART,
+        ck.KafkaError.UNKNOWN_TOPIC_ID,
     )
 )
 
@@ -28,9 +32,18 @@ _NOT_OURS_ANY_MORE = frozenset(
 class KafkaConsumer:
     """A member of a group with manual, synchronous commits."""
 
-    def __init__(self, config: dict[str, Any], prefix: str, topics: Sequence[str], patience: float) -> None:
-        """Join the group; what is assigned arrives during poll. `patience`: seconds a commit may take."""
-        self._patience = patience
+    def __init__(
+        self,
+        config: dict[str, Any],
+        prefix: str,
+        topics: Sequence[str],
+        patience: float,
+        stale: Callable[[TopicPartition], bool],
+    ) -> None:
+        """Join the group; what is assigned arrives during poll. `patience`: seconds a commit may take. `stale`: see
+        bus.api.Bus.
+        """
+        self._patience, self._stale = patience, stale
         self._config, self._prefix = config | {"on_commit": self._committed}, prefix
         self._note: Notes = config["error_cb"]
         self._topics = [prefix + topic for topic in topics]
@@ -86,7 +99,11 @@ class KafkaConsumer:
         return client
 
     def _assigned(self, client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
-        self._owned.update(self._places(partitions))
+        places = self._places(partitions)
+        self._owned.update(places)
+        for place, partition in zip(places, partitions, strict=True):
+            if self._stale(place):
+                partition.offset = ck.OFFSET_BEGINNING
         client.incremental_assign(partitions)
         # A pause outlives the loss of a partition, and would make it mute when it comes back.
         (client.pause if self._paused else client.resume)(partitions)
@@ -159,10 +176,12 @@ class KafkaConsumer:
         raise Unavailable(f"Kafka did not take the offsets within {self._patience:.0f} s")
 
     def _commit_failed(self, error: ck.KafkaError) -> None:
-        if error.code() in _NOT_OURS_ANY_MORE:
-            _log.warning("offsets not committed: the partitions went to another member", reason=error.str())
-            return
-        raise Unavailable(f"Kafka did not take the offsets: {error}")
+        if error.code() == ck.KafkaError._FATAL:
+            self._start_over()
+        elif error.code() in _NOT_OURS_ANY_MORE:
+            _log.warning("offsets not committed: the partitions are not this member's any more", reason=error.str())
+        else:
+            raise Unavailable(f"Kafka did not take the offsets: {error}")
 
 
 def _offsets(partitions: Sequence[ck.TopicPartition]) -> set[tuple[str, int, int]]:
