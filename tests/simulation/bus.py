@@ -1,7 +1,7 @@
 """A bus that loses answers, delays partitions and deals partitions out anew whenever a member falls silent."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.bus.api import Message, Received, TopicPartition
@@ -29,6 +29,7 @@ class SimulatedBus:
             (topic.name, number): [] for topic in ALL for number in range(topic.partitions)
         }
         self.partitions = {topic.name: topic.partitions for topic in ALL}
+        self.ids = {topic.name: f"{topic.name}-1" for topic in ALL}
         self.groups: dict[str, Group] = {}
         self.held: dict[TopicPartition, int] = {}
         """Until when a partition brings nothing."""
@@ -56,6 +57,10 @@ class SimulatedBus:
             if not topics.isdisjoint(group.topics):
                 for member in group.members:
                     member.thread.wake()
+
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """See bus.api."""
+        return {name: self.ids[name] for name in topics}
 
     def idle(self) -> bool:
         """Whether all groups have committed all there is."""
@@ -126,6 +131,10 @@ class Port:
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See bus.api."""
 
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """See bus.api."""
+        return self._bus.topic_ids(topics)
+
 
 class Member:
     """A consumer. Its partitions are taken and given up when it polls."""
@@ -134,6 +143,7 @@ class Member:
         self._bus, self._group, self.thread, self._kernel = bus, group, thread, bus.kernel
         self.instance = thread.instance
         self._positions: dict[TopicPartition, int] = {}
+        self.stale: Callable[[TopicPartition], bool] = lambda _place: False
 
     def poll(self, limit: int) -> list[Received]:
         """Take a batch, of some partition's records first and then of the others'."""
@@ -202,4 +212,4 @@ class Member:
                 self._positions.pop(place, None)
             elif owner is None and place[1] % count == mine:
                 group.owners[place] = self
-                self._positions[place] = group.committed.get(place, 0)
+                self._positions[place] = 0 if self.stale(place) else group.committed.get(place, 0)

@@ -1,9 +1,9 @@
 """What all services consist of, as threads of the kernel: relays, consumers, and pools whose work are threads too."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from services.chassis.bus.api import Received
+from services.chassis.bus.api import Received, TopicPartition
 from services.chassis.bus.topics import Topic
 from services.chassis.consume import ConsumerLoop, Handle
 from services.chassis.db import Database
@@ -67,13 +67,18 @@ class _Turn:
     def __init__(self, port: Port, stop: Flag) -> None:
         self._port, self._stop, self._polled = port, stop, False
 
-    def consumer(self, group: str, topics: Sequence[Topic]) -> "_Turn":
+    def consumer(self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool]) -> "_Turn":
         """See bus.api."""
         self.member: Member = self._port.consumer(group, topics)
+        self.member.stale = stale
         return self
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See bus.api."""
+
+    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
+        """See bus.api."""
+        return self._port.topic_ids(topics)
 
     def poll(self, _timeout_s: float, limit: int) -> list[Received]:
         """See bus.api."""
