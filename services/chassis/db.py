@@ -52,13 +52,18 @@ def at_commit(tx: Tx, fn: Callable[[], None]) -> None:
     tx.info[_CALLBACKS][fn] = True
 
 
-def insert_ignore(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose keys are not taken yet; return how many that were."""
+def insert_new(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[sa.Row[Any]]:
+    """Insert the rows whose keys are not taken yet; return the keys of those, in any order."""
     if not rows:
-        return 0
+        return []
     insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
     statement = insert.on_conflict_do_nothing().returning(*table.primary_key.columns)
-    return len(tx.execute(statement, list(rows)).all())
+    return tx.execute(statement, list(rows)).all()
+
+
+def insert_ignore(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose keys are not taken yet; return how many that were."""
+    return len(insert_new(tx, table, rows))
 
 
 class Database:

@@ -13,6 +13,7 @@ from services.executor.channels.ssh import SshChannels, SshLogins, SshOptions
 from services.executor.claims import Ledger
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
+from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
 from services.executor.looking import JobLook
 from services.executor.peers import ComputeResources, Credentials, Files
@@ -53,7 +54,11 @@ def wire() -> Chassis:
         runner.run,
         TASKS,
         holder=holder,
-        pool_size=settings.executor_pool_size,
+        sizes=Sizes(
+            fast=settings.executor_fast_pool_size,
+            slow=settings.executor_slow_pool_size,
+            host=settings.executor_host_concurrency,
+        ),
         lease_seconds=settings.executor_lease_seconds,
     )
     watcher = Watcher(
@@ -65,7 +70,7 @@ def wire() -> Chassis:
         backoff=backoff,
     )
     ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
-    handlers = Handlers(chassis.db, ledger, dispatcher.interrupt)
+    handlers = Handlers(chassis.db, ledger, dispatcher)
 
     logins = SshLogins(credentials, SshOptions(connect_seconds=CHECK_CONNECT_SECONDS))
     resources = Resources(ComputeResources(chassis.peer("registry")), logins, managers, Throttle())
@@ -78,7 +83,7 @@ def wire() -> Chassis:
         chassis.consume(executor_group(task_type), [topic], consumers.dispatched, name=kebab(task_type))
     chassis.consume(EXECUTOR_CANCEL, [CANCEL], consumers.canceled, name="cancel")
     chassis.background("dispatch", lambda stop: dispatcher.run(stop, drain_seconds=settings.drain_seconds * 0.7))
-    chassis.background("renew", dispatcher.renew)
+    chassis.background("renew", dispatcher.renewal.run)
     chassis.background("watch", watcher.run)
     chassis.background("connections", channels.tend)
     chassis.closing(channels.close)

@@ -1,9 +1,8 @@
-"""Runs one claim: builds what its task needs, runs it outside of any transaction, and writes what became of it."""
+"""Runs one claim: builds what its task needs, runs it outside of any transaction, and tells what became of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from services.executor.batch.api import JobManager
 from services.executor.channels.api import Channel, Channels
 from services.executor.channels.contact import ContactChannel
 from services.executor.channels.interruptible import InterruptibleChannel
-from services.executor.claims import Ledger
+from services.executor.claims import Ledger, Verdict
 from services.executor.domain.cancels import LEAVES_JOBS
 from services.executor.domain.claims import Claim
 from services.executor.domain.outcomes import Canceled, Outcome
@@ -25,7 +24,6 @@ from services.executor.tasks import TASKS, Task
 from services.executor.tasks.context import FileStore, TaskContext
 from vahana.event.v1 import event_pb2, task_pb2
 
-_DATABASE_WAIT_SECONDS = 0.5
 _log = log.get(__name__)
 
 
@@ -55,16 +53,15 @@ class Runner:
         self._db, self._ledger, self._world, self._tasks = db, ledger, world, tasks
         self._linger_ms = int(linger_seconds * 1000)
 
-    def run(self, claim: Claim, stop: threading.Event, interrupt: Interrupt) -> None:
-        """Work on a claim until there is a verdict, and write that; where the database is away, wait for it.
+    def run(self, claim: Claim, interrupt: Interrupt) -> tuple[Claim, Verdict]:
+        """Work on a claim until there is a verdict; return that, and the claim as it was last written.
 
         `interrupt` is told when the attempt is to be ended. What leaves jobs on the host is short, and not cut off: its
         verdict is written, and the claim then handed to who looks for its jobs.
         """
         turn = _Turn(self._db, self._ledger, claim, interrupt)
         verdict = self._verdict(turn)
-        while not self._settled(turn, verdict) and not stop.wait(_DATABASE_WAIT_SECONDS):
-            continue
+        return turn.claim, verdict
 
     def _verdict(self, turn: _Turn) -> Outcome | Trouble:
         claim = turn.claim
@@ -103,17 +100,6 @@ class Runner:
             linger_ms=self._linger_ms,
         )
 
-    def _settled(self, turn: _Turn, verdict: Outcome | Trouble) -> bool:
-        try:
-            with self._db.write() as tx:
-                written = self._ledger.settle(tx, turn.claim, verdict)
-        except Unavailable as error:
-            _log.warning("verdict waits for the database", claim=turn.claim.key.ref, reason=error.message)
-            return False
-        if not written:
-            _log.warning("claim lost to another executor, work abandoned", claim=turn.claim.key.ref)
-        return True
-
 
 def manager(managers: Mapping[int, JobManager], target: task_pb2.Target) -> JobManager:
     """Return the job manager of a target; one that is not set is FORK."""
@@ -145,7 +131,6 @@ class _Turn:
     def going_on(self) -> None:
         if not self.claim.blocked:
             return
-        with self._db.write() as tx:
-            after = self._ledger.going_on(tx, self.claim)
+        (after,) = self._db.together(lambda tx: self._ledger.settle(tx, [(self.claim, None)]))
         # Lost to another: the verdict will not be written either.
         self.claim = after or dataclasses.replace(self.claim, blocked=False)

@@ -9,8 +9,12 @@ class ExecutorSettings(Settings):
     """The common settings and the executor's own."""
 
     service: str = "executor"
-    executor_pool_size: int = Field(default=16, ge=1, le=256)
-    """Workers for each type of task; one host holds at most a quarter of them."""
+    executor_fast_pool_size: int = Field(default=64, ge=1, le=256)
+    """Workers in the fast lane for each type of task; one host holds at most a quarter of them."""
+    executor_slow_pool_size: int = Field(default=16, ge=1, le=256)
+    """Workers in the slow lane for each type of task; one host holds at most a quarter of them."""
+    executor_host_concurrency: int = Field(default=64, ge=1)
+    """Workers at one host at once, of all pools."""
     executor_lease_seconds: float = Field(default=10.0, gt=0)
     """How long a claim outlives the last sign of its holder."""
     executor_poll_seconds: float = Field(default=0.3, gt=0)

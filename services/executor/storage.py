@@ -1,25 +1,35 @@
 """Queries about claims. Every write of one names the epoch and version it was read at; none says: another has it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.chassis.db import Tx, insert_ignore
+from services.chassis.db import Tx, insert_new
 from services.executor.domain.claims import Claim, ClaimState, Key
+from services.executor.domain.queues import Line, Queue
+from services.executor.schema import HELD, OPEN, WAITING, WATCHED
 from services.executor.schema import claim as table
 
-_COLUMNS = [table.c[field.name] for field in fields(Claim)]
+_NAMES = [field.name for field in fields(Claim)]
+_COLUMNS = [table.c[name] for name in _NAMES]
 _KEY = (table.c.process_id, table.c.task_id, table.c.attempt)
+_AT = [table.c[name] == sa.bindparam(f"b_{name}") for name in (*Key._fields, "epoch")]
+_HELD = sa.update(table).where(*_AT, HELD)
+_RENEW = _HELD.values({name: sa.bindparam(name) for name in ("lease_until_us", "lane", "queue")})
+_RELEASE = _HELD.values(state=int(ClaimState.ACCEPTED), holder="", lease_until_us=0, version=table.c.version + 1)
 
 
-def insert(tx: Tx, claims: Sequence[Claim]) -> int:
-    """Store new claims; return how many were new."""
-    return insert_ignore(tx, table, [_values(each) for each in claims])
+def insert(tx: Tx, claims: Sequence[Claim]) -> set[Key]:
+    """Store new claims; return which were new."""
+    # In the order in which everybody locks claims.
+    rows = [_values(each) for each in sorted(claims, key=lambda claim: claim.key)]
+    return {Key._make(row) for row in insert_new(tx, table, rows)}
 
 
-def lock(tx: Tx, keys: Sequence[Key]) -> dict[Key, Claim]:
+def lock(tx: Tx, keys: Collection[Key]) -> dict[Key, Claim]:
     """Return those claims that exist, locked until the end of the transaction, always in one order."""
     query = sa.select(*_COLUMNS).where(*_are(keys)).order_by(*_KEY).with_for_update()
     return {claim.key: claim for claim in _claims(tx, query)}
@@ -38,87 +48,104 @@ def asked_to_end(tx: Tx, keys: Collection[Key]) -> dict[Key, str]:
     return {Key(*row[:3]): row[3] for row in rows}
 
 
-def claimable(
-    tx: Tx, now_us: int, types: Collection[int], full: Collection[tuple[int, str]], limit: int
-) -> list[Claim]:
-    """Return claims that wait for a worker, the longest waiting first, and with them those whose holder is gone.
+def lines(tx: Tx, now_us: int, limit: int) -> list[Line]:
+    """Return what each queue holds; of what is due up to `limit` are counted. Costs a few index entries a queue."""
+    rows = tx.execute(_LINES, {"now": now_us, "counted": limit})
+    return [Line(Queue.named(row[0]), row[1], row[2]) for row in rows]
 
-    `full`: (type, host) pairs that may have no more workers. Rows another executor looks at now are passed over.
+
+def waiting(tx: Tx, queue: Queue, now_us: int, limit: int) -> list[Claim]:
+    """Return claims that are due in a queue, the longest waiting first, locked; those another looks at are left out."""
+    due = (WAITING, table.c.queue == queue.name, table.c.next_try_us <= now_us)
+    query = sa.select(*_COLUMNS).where(*due).order_by(table.c.next_try_us).limit(limit)
+    return _claims(tx, query.with_for_update(skip_locked=True))
+
+
+def orphaned(tx: Tx, now_us: int, limit: int) -> list[Claim]:
+    """Return claims whose holder is gone, locked; those another looks at are left out."""
+    query = sa.select(*_COLUMNS).where(HELD, table.c.lease_until_us <= now_us).order_by(table.c.lease_until_us)
+    return _claims(tx, query.limit(limit).with_for_update(skip_locked=True))
+
+
+def advance(tx: Tx, changes: Sequence[tuple[Claim, Mapping[str, Any]]]) -> list[Claim | None]:
+    """Write new values to claims that still are as they were read; return how each is now, None where it is not.
+
+    One without new values is returned as it is.
     """
-    waiting = sa.and_(table.c.state == ClaimState.ACCEPTED, table.c.next_try_us <= now_us)
-    orphaned = sa.and_(table.c.state == ClaimState.CLAIMED, table.c.lease_until_us <= now_us)
-    barred = [sa.not_(sa.and_(table.c.type == type_, table.c.host == host)) for type_, host in full]
-    query = (
-        sa.select(*_COLUMNS)
-        .where(sa.or_(waiting, orphaned), table.c.type.in_(types), *barred)
-        .order_by(table.c.next_try_us, table.c.created_us)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return _claims(tx, query)
+    after: dict[Key, Claim | None] = {before.key: before for before, values in changes if not values}
+    alike: dict[tuple[str, ...], list[tuple[Claim, Mapping[str, Any]]]] = {}
+    # In the order in which everybody locks claims.
+    for before, values in sorted(changes, key=lambda change: change[0].key):
+        if values:
+            alike.setdefault(tuple(values), []).append((before, values))
+    for columns, group in alike.items():
+        rows = [_fenced(before, values) for before, values in group]
+        for row, (before, values), done in zip(rows, group, _update(tx, columns, rows), strict=True):
+            after[before.key] = replace(before, **values, version=row["version"]) if done else None
+    return [after[before.key] for before, _ in changes]
 
 
-def next_try(tx: Tx) -> int | None:
-    """Return when the next waiting claim may be tried."""
-    query = sa.select(sa.func.min(table.c.next_try_us)).where(table.c.state == ClaimState.ACCEPTED)
-    return tx.execute(query).scalar_one_or_none()
+def _fenced(before: Claim, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, **_at(before), "b_version": before.version, "version": before.version + 1}
 
 
-def advance(tx: Tx, before: Claim, **values: Any) -> Claim | None:
-    """Write to a claim, if it still is as it was read; return how it is now, or None: abandon the work."""
-    values["version"] = before.version + 1
-    unchanged = (table.c.epoch == before.epoch, table.c.version == before.version)
-    done = tx.execute(sa.update(table).where(*_is(before.key), *unchanged).values(**values))
-    return replace(before, **values) if done.rowcount == 1 else None
+def _at(claim: Claim) -> dict[str, Any]:
+    return {
+        "b_process_id": claim.process_id,
+        "b_task_id": claim.task_id,
+        "b_attempt": claim.attempt,
+        "b_epoch": claim.epoch,
+    }
 
 
-def renew(tx: Tx, held: Sequence[tuple[Key, int]], until_us: int) -> None:
-    """Prolong the leases of claims held at these epochs."""
-    statement = (
-        sa.update(table)
-        .where(
-            table.c.process_id == sa.bindparam("b_process"),
-            table.c.task_id == sa.bindparam("b_task"),
-            table.c.attempt == sa.bindparam("b_attempt"),
-            table.c.epoch == sa.bindparam("b_epoch"),
-            table.c.state == ClaimState.CLAIMED,
-        )
-        .values(lease_until_us=until_us)
-    )
+def _update(tx: Tx, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> list[bool]:
+    """Run a fenced update for each row at once; where they are not all as they were, one by one to see which are."""
+    statement = _advance(columns)
+    if len(rows) > 1:
+        savepoint = tx.begin_nested()
+        if tx.execute(statement, rows).rowcount == len(rows):
+            savepoint.commit()
+            return [True] * len(rows)
+        savepoint.rollback()
+    return [tx.execute(statement, row).rowcount == 1 for row in rows]
+
+
+@cache
+def _advance(columns: tuple[str, ...]) -> sa.Update:
+    fence = (*_AT, table.c.version == sa.bindparam("b_version"))
+    return sa.update(table).where(*fence).values({name: sa.bindparam(name) for name in (*columns, "version")})
+
+
+def renew(tx: Tx, held: Sequence[tuple[Claim, Queue]], until_us: int) -> None:
+    """Prolong the leases of claims held at their epochs, and write which queues their workers are counted to."""
     rows = [
-        {"b_process": key.process_id, "b_task": key.task_id, "b_attempt": key.attempt, "b_epoch": epoch}
-        for key, epoch in held
+        {**_at(claim), "lease_until_us": until_us, "lane": queue.lane, "queue": queue.name} for claim, queue in held
     ]
     if rows:
-        tx.execute(statement, rows)
+        tx.execute(_RENEW, rows)
 
 
-def release(tx: Tx, claim: Claim) -> bool:
-    """Give back a claim held at this epoch, however far its worker has written it by now; it writes no more then."""
-    held = (*_is(claim.key), table.c.epoch == claim.epoch, table.c.state == ClaimState.CLAIMED)
-    values = {"state": ClaimState.ACCEPTED, "holder": "", "lease_until_us": 0, "version": table.c.version + 1}
-    return tx.execute(sa.update(table).where(*held).values(**values)).rowcount == 1
+def release(tx: Tx, held: Sequence[Claim]) -> None:
+    """Give back claims held at their epochs, however far their workers have written them: those write no more now."""
+    if held:
+        tx.execute(_RELEASE, [_at(claim) for claim in held])
 
 
 def expire_all(tx: Tx) -> int:
     """End all leases: to be called by who knows that no other executor lives."""
-    held = sa.update(table).where(table.c.state == ClaimState.CLAIMED).values(lease_until_us=0)
+    held = sa.update(table).where(HELD).values(lease_until_us=0)
     return tx.execute(held).rowcount
 
 
 def watched_accounts(tx: Tx) -> list[str]:
     """Return the accounts that have jobs to be watched."""
-    query = sa.select(table.c.account).where(table.c.state == ClaimState.WATCHED).distinct()
+    query = sa.select(table.c.account).where(WATCHED).distinct()
     return list(tx.execute(query).scalars())
 
 
 def watched(tx: Tx, account: str) -> list[Claim]:
     """Return the claims of an account whose jobs are to be watched."""
-    query = (
-        sa.select(*_COLUMNS)
-        .where(table.c.state == ClaimState.WATCHED, table.c.account == account)
-        .order_by(table.c.created_us)
-    )
+    query = sa.select(*_COLUMNS).where(WATCHED, table.c.account == account).order_by(table.c.created_us)
     return _claims(tx, query)
 
 
@@ -135,7 +162,7 @@ def others_live(tx: Tx, key: Key) -> bool:
 def list_open(tx: Tx, tenant: str, after: tuple[int, Key] | None, limit: int) -> list[Claim]:
     """Return claims of a tenant that have not ended, by time of acceptance, from behind `after`."""
     order = (table.c.created_us, *_KEY)
-    query = sa.select(*_COLUMNS).where(table.c.tenant == tenant, table.c.state != ClaimState.ENDED)
+    query = sa.select(*_COLUMNS).where(table.c.tenant == tenant, OPEN)
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*map(sa.literal, (after[0], *after[1]))))
     return _claims(tx, query.order_by(*order).limit(limit))
@@ -151,6 +178,22 @@ def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.process_id == key.process_id, table.c.task_id == key.task_id, table.c.attempt == key.attempt
 
 
+def _lines() -> sa.Select[Any]:
+    """Queue by queue, from each to the next by one look into the index: none of what waits in between is read."""
+    first = sa.select(sa.func.min(table.c.queue).label("queue")).where(WAITING).cte("line", recursive=True)
+    following = sa.select(sa.func.min(table.c.queue)).where(WAITING, table.c.queue > first.c.queue).scalar_subquery()
+    line = first.union_all(sa.select(following).where(first.c.queue.is_not(None)))
+    here = (WAITING, table.c.queue == line.c.queue)
+    first_us = sa.select(sa.func.min(table.c.next_try_us)).where(*here)
+    due = sa.select(table.c.queue).where(*here, table.c.next_try_us <= sa.bindparam("now"))
+    counted = due.limit(sa.bindparam("counted")).correlate(line).subquery()
+    count = sa.select(sa.func.count()).select_from(counted)
+    return sa.select(line.c.queue, first_us.scalar_subquery(), count.scalar_subquery()).where(line.c.queue.is_not(None))
+
+
+_LINES = _lines()
+
+
 def _are(keys: Collection[Key]) -> tuple[sa.ColumnElement[bool], ...]:
     # SQLite searches no index for tuples, only for single columns.
     processes = {key.process_id for key in keys}
@@ -158,7 +201,7 @@ def _are(keys: Collection[Key]) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _values(claim: Claim) -> dict[str, Any]:
-    return {field.name: getattr(claim, field.name) for field in fields(Claim)}
+    return {name: getattr(claim, name) for name in _NAMES} | {"queue": claim.queue.name}
 
 
 def _claims(tx: Tx, query: sa.Select[Any]) -> list[Claim]:

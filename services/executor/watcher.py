@@ -144,13 +144,7 @@ class Watcher:
     def _write(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> None:
         if not verdicts:
             return
-        with self._db.write() as tx:
-            # In the order in which everybody locks claims.
-            for claim, verdict in sorted(verdicts, key=lambda pair: pair[0].key):
-                if verdict is None:
-                    self._ledger.going_on(tx, claim)
-                else:
-                    self._ledger.settle(tx, claim, verdict)
+        self._db.together(lambda tx: self._ledger.settle(tx, verdicts))
 
 
 def _unforeseen(error: Exception) -> Trouble:

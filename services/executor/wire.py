@@ -10,6 +10,7 @@ from services.executor.domain.cancels import LEAVES_JOBS
 from services.executor.domain.claims import Claim, ClaimState, Key
 from services.executor.domain.jobs import Job, JobState
 from services.executor.domain.outcomes import StoredFile
+from services.executor.domain.queues import Lane
 from services.executor.domain.troubles import Condition
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 from vahana.executor.v1 import executor_pb2
@@ -38,6 +39,7 @@ def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int, canc
         task_id=dispatch.task_id,
         attempt=dispatch.attempt,
         type=dispatch.type,
+        lane=dispatch.lane or Lane.FAST,
         compute_resource=dispatch.target.compute_resource,
         host=f"{site.address}:{site.port}",
         account=hashlib.sha256(repr(site).encode()).hexdigest(),

@@ -8,6 +8,7 @@ from services.executor.backoff import Backoff
 from services.executor.claims import Ledger
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
+from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
 from services.executor.looking import JobLook
 from services.executor.runner import Runner, World
@@ -35,10 +36,12 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
         world = World(Channels(hosts), Files(), {task_pb2.JOB_MANAGER_FORK: Jobs(hosts)})
         runner = Runner(db, ledger, world)
         with pools(kernel, instance):
-            dispatcher = Dispatcher(db, ledger, runner.run, TASKS, holder=holder, lease_seconds=_LEASE_SECONDS)
+            dispatcher = Dispatcher(
+                db, ledger, runner.run, TASKS, holder=holder, sizes=Sizes(), lease_seconds=_LEASE_SECONDS
+            )
             watcher = Watcher(db, ledger, JobLook(world), holder=holder, backoff=backoff)
         ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
-        consumers = Consumers(Handlers(db, ledger, dispatcher.interrupt))
+        consumers = Consumers(Handlers(db, ledger, dispatcher))
         for kind, topic in TASK_TOPICS.items():
             consume(bus, instance, executor_group(kind), [topic], consumers.dispatched, db, kebab(kind))
         consume(bus, instance, EXECUTOR_CANCEL, [CANCEL], consumers.canceled, db, "cancel")
@@ -51,15 +54,12 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
 def _work(kernel: Kernel, instance: Instance, dispatcher: Dispatcher, watcher: Watcher) -> None:
     """The loops of an executor, a turn at a time."""
 
-    def dispatch() -> float:
-        claimed, pause = dispatcher.claim_free()
-        return 0.0 if claimed else pause
-
     def renew() -> float:
-        dispatcher._renew()
+        dispatcher.renewal.renew()
         return _LEASE_SECONDS * 0.3
 
-    dispatcher._wake = Wake(kernel.spawn(instance, "dispatch", dispatch))
+    dispatcher._seating.open = True
+    dispatcher._news = Wake(kernel.spawn(instance, "dispatch", dispatcher._round_or_wait))
     kernel.spawn(instance, "renew", renew)
     watcher._wake = Wake(kernel.spawn(instance, "watch", watcher._start_due))
     watcher._random = kernel.dice

@@ -10,7 +10,7 @@ from unittest import mock
 import structlog
 
 from services.chassis import clock, consume
-from services.executor import dispatcher, interrupts, watcher
+from services.executor import dispatcher, interrupts, roster, watcher, workers
 from services.experiment.handlers import intents
 from tests.simulation.kernel import SECOND, Instance, Kernel
 from tests.simulation.parts import Flag, Pool
@@ -35,7 +35,7 @@ def seams(kernel: Kernel, complaints: list[str]) -> Iterator[None]:
     given = [
         (clock, "now_us", now), (intents, "now_us", now),
         (consume, "time", time), (consume, "random", kernel.dice),
-        (dispatcher, "time", time), (dispatcher, "threading", events),
+        (dispatcher, "time", time), (dispatcher, "threading", events), (roster, "time", time),
         (watcher, "time", time), (interrupts, "threading", cuts),
     ]  # fmt: skip
     before = structlog.get_config()
@@ -57,7 +57,7 @@ def pools(kernel: Kernel, instance: Instance) -> Iterator[None]:
         return Pool(kernel, instance)
 
     with (
-        mock.patch.object(dispatcher, "ThreadPoolExecutor", pool),
+        mock.patch.object(workers, "ThreadPoolExecutor", pool),
         mock.patch.object(watcher, "ThreadPoolExecutor", pool),
     ):
         yield

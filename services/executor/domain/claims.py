@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from services.executor.domain.queues import Queue
 from services.executor.domain.troubles import Condition
 
 
@@ -39,9 +40,11 @@ class Claim:
     task_id: str
     attempt: int
     type: int
+    lane: int
+    """A Lane. Like the lease it may be written by whoever holds the claim, without a new version."""
     compute_resource: str
     host: str
-    """`address:port`: what at most a quarter of a pool works on."""
+    """`address:port`."""
     account: str
     """Host, tenant, login and credential: what one poller looks after."""
     dispatch: bytes
@@ -50,7 +53,7 @@ class Claim:
     epoch: int
     """Raised by every claiming."""
     version: int
-    """Raised by every write but the renewal of the lease and the wish that it be ended."""
+    """Raised by every write but that of the lease's renewal, of the lane, and of the wish that it be ended."""
     holder: str
     lease_until_us: int
     takeovers: int
@@ -79,6 +82,11 @@ class Claim:
     def key(self) -> Key:
         """Its primary key."""
         return Key(self.process_id, self.task_id, self.attempt)
+
+    @property
+    def queue(self) -> Queue:
+        """Where it waits for a worker."""
+        return Queue(self.type, self.lane, self.tenant, self.host)
 
     @property
     def dispatched(self) -> bool:

@@ -16,6 +16,7 @@ from services.executor.claims import Ledger
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.claims import Claim
 from services.executor.domain.outcomes import Done
+from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
 from services.executor.runner import Runner, World
 from services.executor.schema import claim as claim_table
@@ -51,7 +52,7 @@ class Executor:
     name: str
     task: Callable[[Any], Any] = lambda context: Done()
     lease_seconds: float = 10.0
-    pool_size: int = 16
+    sizes: Sizes = field(default_factory=lambda: Sizes(16, 16, 64))
     cut: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -66,11 +67,11 @@ class Executor:
             self.runner.run,
             TASKS,
             holder=self.name,
-            pool_size=self.pool_size,
+            sizes=self.sizes,
             lease_seconds=self.lease_seconds,
         )
         self.ledger.on_accepted = self.dispatcher.wake
-        self.handlers = Handlers(self.db, self.ledger, self.dispatcher.interrupt)
+        self.handlers = Handlers(self.db, self.ledger, self.dispatcher)
 
     def _do(self, context: Any) -> Any:
         return self.task(context)
@@ -86,18 +87,33 @@ class Executor:
     def take(self) -> list[Claim]:
         """Claim everything there is, without working on it."""
         with self.db.write() as tx:
-            found = storage.claimable(tx, self.db.now_us(tx), list(TASKS), [], 1000)
-            taken = [self.ledger.take(tx, claim, self.name, self.lease_seconds) for claim in found]
-        return [claim for claim in taken if claim is not None]
+            now = self.db.now_us(tx)
+            found = storage.orphaned(tx, now, 1000)
+            for line in storage.lines(tx, now, 1000):
+                found += storage.waiting(tx, line.queue, now, 1000)
+            return self.ledger.take(tx, found, self.name, self.lease_seconds)
 
     def settle(self, claim: Claim, verdict: Any) -> bool:
         with self.db.write() as tx:
-            return self.ledger.settle(tx, claim, verdict)
+            (after,) = self.ledger.settle(tx, [(claim, verdict)])
+        return after is not None
 
     def work(self) -> None:
         """Claim and work until nothing is left that is due."""
-        while self.dispatcher.claim_free()[0] or self.dispatcher.held():
+        while self.round() or self.dispatcher.held():
             self.cut.wait(0.005)
+
+    def round(self) -> int:
+        """Settle what has ended and claim what is due."""
+        self.dispatcher.wake()
+        return self.dispatcher.round()
+
+    def late_verdict(self) -> tuple[Claim, Any]:
+        """What a worker comes to whom nobody hears any more."""
+        while not (ended := self.dispatcher.workers.ended()):
+            self.cut.wait(0.005)
+        ((_, claim, verdict),) = ended
+        return claim, verdict
 
     def expire(self) -> None:
         with self.db.write() as tx:
@@ -106,7 +122,7 @@ class Executor:
     def claim(self, task_id: str = "env-setup", attempt: int = 1) -> Claim:
         with self.db.read() as tx:
             row = tx.execute(
-                sa.select(claim_table).where(claim_table.c.task_id == task_id, claim_table.c.attempt == attempt)
+                sa.select(*storage._COLUMNS).where(claim_table.c.task_id == task_id, claim_table.c.attempt == attempt)
             )
             return Claim(**row.mappings().one())
 

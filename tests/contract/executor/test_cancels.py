@@ -257,12 +257,12 @@ def test_whoever_waits_for_a_silent_host_is_cut_off(executor: Executor, told_by:
 
     executor.task = task
     executor.accept(dispatch())
-    executor.dispatcher.claim_free()
+    executor.round()
     assert channel.stream.reading.wait(10)
     if told_by == "the renewal of leases":
         other = Executor(executor.db, "executor-two")
         other.cancel(dispatch())
-        executor.dispatcher._renew()
+        executor.dispatcher.renewal.renew()
     else:
         executor.cancel(dispatch())
     executor.work()

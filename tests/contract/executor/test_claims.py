@@ -11,6 +11,7 @@ from services.executor import storage
 from services.executor.domain.claims import ClaimState
 from services.executor.domain.jobs import Job, tail
 from services.executor.domain.outcomes import Done, StoredFile, Watched
+from services.executor.domain.seats import Sizes
 from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.looking import Verdict
 from services.executor.watcher import Watcher
@@ -121,9 +122,10 @@ def test_other_services_that_do_not_answer_block_and_refusals_fail(executor: Exe
 
     executor.task = task
     executor.accept(dispatch())
-    executor.dispatcher.claim_free()
+    executor.round()
     while executor.dispatcher.held():
         executor.cut.wait(0.005)
+        executor.round()
     event = executor.events()[-1]
     assert (event.blocked, event.condition_code) == (True, state_pb2.CONDITION_CODE_SERVICE_UNAVAILABLE)
 
@@ -171,14 +173,14 @@ def test_a_watched_claim_waits_and_ends_without_a_worker(executor: Executor) -> 
     executor.settle(claim, Waiting(Condition.HOST_UNREACHABLE, "away"))
     assert executor.claim() == claim
     with executor.db.write() as tx:
-        claim = executor.ledger.going_on(tx, claim)
+        (claim,) = executor.ledger.settle(tx, [(claim, None)])
     assert claim.blocked_since_us == 0
     assert executor.settle(claim, Done())
     assert states(executor) == [(EXECUTING, False), (EXECUTING, True), (EXECUTING, False), (COMPLETED, False)]
 
 
 def test_one_host_holds_at_most_a_quarter_of_a_pool(db: Database) -> None:
-    executor = Executor(db, "executor-one", pool_size=8)
+    executor = Executor(db, "executor-one", sizes=Sizes(8, 8, 64))
     go = threading.Event()
 
     def wait(context: object) -> Done:
@@ -188,7 +190,7 @@ def test_one_host_holds_at_most_a_quarter_of_a_pool(db: Database) -> None:
     executor.task = wait
     executor.accept(*(dispatch(f"slow-{number}", host="slow") for number in range(30)))
     executor.accept(*(dispatch(f"fast-{number}", host=f"fast-{number}") for number in range(3)))
-    executor.dispatcher.claim_free()
+    executor.round()
     with db.read() as tx:
         held = [claim for claim in storage.list_open(tx, "default", None, 100) if claim.state == ClaimState.CLAIMED]
     assert Counter(claim.host for claim in held) == {"slow:22": 2, "fast-0:22": 1, "fast-1:22": 1, "fast-2:22": 1}

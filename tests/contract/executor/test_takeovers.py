@@ -45,8 +45,8 @@ def test_an_expired_claim_is_taken_over_and_its_old_holder_writes_nothing(db: Da
     for verdict in (Done(), Failure(Condition.UNKNOWN, "x"), Waiting(Condition.DISK_FULL, "x"), Postponed(1, "x")):
         assert not stopped.settle(old, verdict)
     with db.write() as tx:
-        assert stopped.ledger.going_on(tx, old) is None
-        storage.renew(tx, [(old.key, old.epoch)], 2**60)
+        assert stopped.ledger.settle(tx, [(old, None)]) == [None]
+        storage.renew(tx, [(old, old.queue)], 2**60)
     assert other.claim() == new
     assert other.settle(new, Done())
     assert [(event.task_state, event.seq) for event in other.events()] == [(EXECUTING, 1), (COMPLETED, 2)]
@@ -62,9 +62,9 @@ def test_a_lease_that_is_renewed_is_not_taken_over(db: Database) -> None:
 
     holder.task = wait
     holder.accept(dispatch())
-    renewing = threading.Thread(target=holder.dispatcher.renew, args=(stop,))
+    renewing = threading.Thread(target=holder.dispatcher.renewal.run, args=(stop,))
     renewing.start()
-    holder.dispatcher.claim_free()
+    holder.round()
     seen = Counter[int]()
     for _ in range(20):
         seen[len(other.take())] += 1
@@ -115,8 +115,7 @@ def test_a_shutdown_gives_back_what_was_not_finished(db: Database) -> None:
     (claim,) = successor.take()
     assert claim.takeovers == 0
     go.set()
-    while executor.dispatcher.held():
-        executor.cut.wait(0.005)
+    assert not executor.settle(*executor.late_verdict())
     assert successor.claim() == claim
 
 
@@ -146,10 +145,10 @@ def test_an_executor_that_was_stopped_takes_nothing_from_its_own_workers(db: Dat
 
     stopped.task = work
     stopped.accept(dispatch())
-    assert stopped.dispatcher.claim_free()[0] == 1
+    assert stopped.round() == 1
     assert started.wait(10)
     stopped.cut.wait(0.5)  # past its lease: nothing renews it here
-    assert stopped.dispatcher.claim_free()[0] == 0
+    assert stopped.round() == 0
     gate.set()
     stopped.work()
     claim = stopped.claim()
@@ -170,7 +169,7 @@ def test_a_shutdown_gives_back_what_has_just_gone_on(executor: Executor) -> None
     executor.settle(claim, Waiting(Condition.HOST_UNREACHABLE, "away"))
     executor.task = work
     executor.runner._world = World(AnsweringChannels(), None, {task_pb2.JOB_MANAGER_FORK: None})
-    while not executor.dispatcher.claim_free()[0]:
+    while not executor.round():
         executor.cut.wait(0.01)
     assert going.wait(10)
     stop = threading.Event()
@@ -178,8 +177,7 @@ def test_a_shutdown_gives_back_what_has_just_gone_on(executor: Executor) -> None
     executor.dispatcher.run(stop, drain_seconds=0.01)
     assert executor.claim().state == ClaimState.ACCEPTED
     gate.set()
-    while executor.dispatcher.held():
-        executor.cut.wait(0.01)
+    assert not executor.settle(*executor.late_verdict())
     assert executor.claim().state == ClaimState.ACCEPTED
 
 

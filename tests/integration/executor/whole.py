@@ -13,6 +13,7 @@ from services.executor.batch.fork import ForkJobs
 from services.executor.channels.ssh import SshChannels, SshOptions
 from services.executor.claims import Ledger
 from services.executor.dispatcher import Dispatcher
+from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
 from services.executor.looking import JobLook
 from services.executor.runner import Runner, World
@@ -41,14 +42,14 @@ class Whole:
         ledger = Ledger(outbox, Backoff(0.05, 0.2))
         world = World(self.channels, bench.files, {task_pb2.JOB_MANAGER_FORK: ForkJobs(grace_seconds)})
         runner = Runner(self.db, ledger, world, linger_seconds=0.2)
-        self.dispatcher = Dispatcher(self.db, ledger, runner.run, TASKS, holder="executor-one")
+        self.dispatcher = Dispatcher(self.db, ledger, runner.run, TASKS, holder="executor-one", sizes=Sizes())
         self.watcher = Watcher(
             self.db, ledger, JobLook(world), holder="executor-one", interval_seconds=0.1, backoff=Backoff(0.05, 0.2)
         )
         ledger.on_accepted, ledger.on_watched = self.dispatcher.wake, self.watcher.wake
-        self.handlers = Handlers(self.db, ledger, self.dispatcher.interrupt)
+        self.handlers = Handlers(self.db, ledger, self.dispatcher)
         self.stop = threading.Event()
-        bodies = (self.dispatcher.run, self.dispatcher.renew, self.watcher.run)
+        bodies = (self.dispatcher.run, self.dispatcher.renewal.run, self.watcher.run)
         self.threads = [threading.Thread(target=body, args=(self.stop,)) for body in bodies]
         for thread in self.threads:
             thread.start()
