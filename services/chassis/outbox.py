@@ -18,6 +18,8 @@ LARGEST_VALUE = 512 * 1024
 CHANNEL = "vahana_outbox"
 """Where PostgreSQL tells the relay, which may be another replica's, of new rows."""
 
+_LAST_ID = sa.select(sa.func.last_insert_rowid())
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
@@ -40,7 +42,8 @@ class Outbox:
         self.handover = Handover()
         self._table = metadata.tables["outbox"]
         columns = self._table.c
-        self._insert = sa.insert(self._table).returning(columns.id, sort_by_parameter_order=True)
+        self._insert = sa.insert(self._table)
+        self._insert_by_order = self._insert.returning(columns.id, sort_by_parameter_order=True)
         self._unsent = (
             sa.select(columns.id, columns.topic, columns.rank, columns.key, columns.message_id, columns.value)
             .where(columns.sent_us.is_(None))
@@ -58,10 +61,18 @@ class Outbox:
         records = [_record(row, now) for row in sorted(rows, key=lambda row: row.topic.rank)]
         if not records:
             return
-        ids: Sequence[int] = tx.execute(self._insert, records).scalars().all()
-        written = [_unsent(id_, record) for id_, record in zip(ids, records, strict=True)]
+        written = [_unsent(id_, record) for id_, record in zip(self._ids(tx, records), records, strict=True)]
         at_commit(tx, lambda: self.handover.put(written))
         self._wake(tx)
+
+    def _ids(self, tx: Tx, records: list[dict[str, Any]]) -> Sequence[int]:
+        """Insert the rows; return their ids, in their order."""
+        if tx.dialect.name == "postgresql":
+            return tx.execute(self._insert_by_order, records).scalars().all()
+        # Asked for its ids SQLite is sent row by row. But nobody else writes: they are the last there are.
+        tx.execute(self._insert, records)
+        last: int = tx.execute(_LAST_ID).scalar_one()
+        return range(last - len(records) + 1, last + 1)
 
     def resend(self, tx: Tx, ref: str) -> int:
         """Have all kept messages of a ref sent again, under their old ids; return how many."""
