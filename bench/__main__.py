@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import authentication, calls, experiments, files, report, ssh
+from bench import authentication, calls, claims, experiments, files, report, ssh
 from bench.figures import Figure, Goal
 from bench.flow import compared
 from bench.mesh import fresh_mesh
@@ -54,6 +54,8 @@ def measure(directory: Path, seed: int) -> Iterator[Figure]:
         report.progress("files")
         yield from files.both_ways(connection, directory, seed)
     yield from compared.steps(directory)
+    report.progress("the executor alone")
+    yield from claims.measured(directory)
     report.progress("authentication")
     yield from authentication.added(directory)
     report.progress("commands over SSH")

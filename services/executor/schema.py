@@ -54,7 +54,7 @@ WAITING, HELD, WATCHED, OPEN = (
 numbers are in the statement, since a database takes such an index only for what it can see to be in it.
 """
 _PARTIAL = [
-    ("ix_claim_waiting", WAITING, (claim.c.queue, claim.c.next_try_us)),
+    ("ix_claim_waiting", WAITING, (claim.c.queue, claim.c.next_try_us, claim.c.state)),
     ("ix_claim_held", HELD, (claim.c.lease_until_us,)),
     ("ix_claim_watched", WATCHED, (claim.c.account,)),
     ("ix_claim_open", OPEN, (claim.c.tenant, claim.c.created_us)),

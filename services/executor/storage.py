@@ -185,8 +185,8 @@ def _lines() -> sa.Select[Any]:
     line = first.union_all(sa.select(following).where(first.c.queue.is_not(None)))
     here = (WAITING, table.c.queue == line.c.queue)
     first_us = sa.select(sa.func.min(table.c.next_try_us)).where(*here)
-    due = sa.select(table.c.queue).where(*here, table.c.next_try_us <= sa.bindparam("now"))
-    counted = due.limit(sa.bindparam("counted")).correlate(line).subquery()
+    due = sa.select(table.c.queue).where(*here, table.c.next_try_us <= sa.bindparam("now", type_=sa.BigInteger))
+    counted = due.limit(sa.bindparam("counted", type_=sa.Integer)).correlate(line).subquery()
     count = sa.select(sa.func.count()).select_from(counted)
     return sa.select(line.c.queue, first_us.scalar_subquery(), count.scalar_subquery()).where(line.c.queue.is_not(None))
 

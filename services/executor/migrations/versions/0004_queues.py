@@ -13,7 +13,7 @@ _FORMER = {
     "ix_claim_tenant_created_us": ["tenant", "created_us"],
 }
 _PARTIAL = {
-    "ix_claim_waiting": (["queue", "next_try_us"], "state = 1"),
+    "ix_claim_waiting": (["queue", "next_try_us", "state"], "state = 1"),
     "ix_claim_held": (["lease_until_us"], "state = 2"),
     "ix_claim_watched": (["account"], "state = 3"),
     "ix_claim_open": (["tenant", "created_us"], "state != 4"),
