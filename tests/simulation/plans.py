@@ -27,7 +27,7 @@ class Planner:
     def _job(self) -> None:
         dice = self._dice
         before = [self._add(T.TASK_TYPE_ENV_SETUP)]
-        inputs = [self._add(T.TASK_TYPE_DATA_STAGING_IN, *before) for _ in range(dice.randrange(3))]
+        inputs = [self._add(T.TASK_TYPE_DATA_STAGING_IN, *before) for _ in range(dice.randint(1, 3))]
         before = inputs or before
         if dice.random() < 0.4:
             before = [self._add(T.TASK_TYPE_PRE_JOB_COMMAND, *before, required=dice.random() < 0.8)]
