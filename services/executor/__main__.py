@@ -2,7 +2,15 @@
 
 import sys
 
-from services.chassis.bus.topics import CANCEL, EXECUTOR_CANCEL, TASK_TOPICS, executor_group, kebab
+from services.chassis.bus.topics import (
+    CANCEL,
+    EXECUTOR_CANCEL,
+    EXECUTOR_HISTORY,
+    HISTORY,
+    TASK_TOPICS,
+    executor_group,
+    kebab,
+)
 from services.chassis.ids import new_id
 from services.chassis.outbox import Outbox
 from services.chassis.run import Chassis, main
@@ -15,6 +23,7 @@ from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
+from services.executor.histories import Histories
 from services.executor.looking import JobLook
 from services.executor.peers import ComputeResources, Credentials, Files
 from services.executor.resources import Resources
@@ -78,10 +87,11 @@ def wire() -> Chassis:
     chassis.rpc.add(add, ExecutorTransport(handlers, resources), SERVICE)
     chassis.rpc.add(executor_pb2_grpc.add_ScriptServiceServicer_to_server, ScriptTransport(resources), SCRIPT_SERVICE)
     chassis.relay(outbox)
-    consumers = Consumers(handlers)
+    consumers = Consumers(handlers, Histories(chassis.db, outbox))
     for task_type, topic in TASK_TOPICS.items():
         chassis.consume(executor_group(task_type), [topic], consumers.dispatched, name=kebab(task_type))
     chassis.consume(EXECUTOR_CANCEL, [CANCEL], consumers.canceled, name="cancel")
+    chassis.consume(EXECUTOR_HISTORY, [HISTORY], consumers.told_of_histories, name="history")
     chassis.background("dispatch", lambda stop: dispatcher.run(stop, drain_seconds=settings.drain_seconds * 0.7))
     chassis.background("renew", dispatcher.renewal.run)
     chassis.background("watch", watcher.run)

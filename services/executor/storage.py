@@ -168,6 +168,18 @@ def list_open(tx: Tx, tenant: str, after: tuple[int, Key] | None, limit: int) ->
     return _claims(tx, query.order_by(*order).limit(limit))
 
 
+def tenant_has(tx: Tx, tenant: str, process_id: str) -> bool:
+    """Tell whether there are claims of a process, and they are the tenant's."""
+    theirs = (table.c.process_id == process_id, table.c.tenant == tenant)
+    return tx.execute(sa.select(table.c.attempt).where(*theirs).limit(1)).first() is not None
+
+
+def thin_out(tx: Tx, process_id: str) -> None:
+    """Keep no more of a process's ended claims than bars their dispatches, which may come again."""
+    ended = (table.c.process_id == process_id, table.c.state == ClaimState.ENDED)
+    tx.execute(sa.update(table).where(*ended).values(dispatch=b"", job=b"", reason=""))
+
+
 def purge(tx: Tx, before_us: int) -> int:
     """Forget claims that ended before a time; return how many."""
     ended = (table.c.state == ClaimState.ENDED, table.c.ended_us < before_us)

@@ -10,6 +10,7 @@ from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
+from services.executor.histories import Histories
 from services.executor.looking import JobLook
 from services.executor.runner import Runner, World
 from services.executor.schema import metadata
@@ -41,7 +42,7 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
             )
             watcher = Watcher(db, ledger, JobLook(world), holder=holder, backoff=backoff)
         ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
-        consumers = Consumers(Handlers(db, ledger, dispatcher))
+        consumers = Consumers(Handlers(db, ledger, dispatcher), Histories(db, outbox))
         for kind, topic in TASK_TOPICS.items():
             consume(bus, instance, executor_group(kind), [topic], consumers.dispatched, db, kebab(kind))
         consume(bus, instance, EXECUTOR_CANCEL, [CANCEL], consumers.canceled, db, "cancel")

@@ -26,6 +26,9 @@ SYNC = Topic("vahana.sync", 4, 0)
 CANCEL = Topic("vahana.task.cancel", 6, 1)
 """TaskCanceled, scheduler to executors, keyed by process id."""
 
+HISTORY = Topic("vahana.history", 8, 1)
+"""HistorySettled and HistoryWanted, experiment to scheduler and executors, keyed by process id."""
+
 _TASK_TYPES = (
     state_pb2.TASK_TYPE_ENV_SETUP,
     state_pb2.TASK_TYPE_DATA_STAGING_IN,
@@ -47,11 +50,12 @@ def kebab(task_type: int) -> str:
 TASK_TOPICS: dict[int, Topic] = {int(kind): Topic(f"vahana.task.{kebab(kind)}", 6, 1) for kind in _TASK_TYPES}
 """TaskDispatched by task type, scheduler to executors, keyed by process id."""
 
-ALL: tuple[Topic, ...] = (PROCESS, STATUS, SYNC, CANCEL, *TASK_TOPICS.values())
+ALL: tuple[Topic, ...] = (PROCESS, STATUS, SYNC, CANCEL, HISTORY, *TASK_TOPICS.values())
 
 SCHEDULER = "vahana.scheduler"
 EVENTSINK = "vahana.eventsink"
 EXECUTOR_CANCEL = "vahana.executor.cancel"
+EXECUTOR_HISTORY = "vahana.executor.history"
 REGISTRY_SYNC = "vahana.registry.sync"
 EXPERIMENT_SYNC = "vahana.experiment.sync"
 

@@ -13,11 +13,13 @@ from services.chassis.outbox import Outbox
 from services.executor import storage
 from services.executor.backoff import Backoff
 from services.executor.claims import Ledger
+from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.claims import Claim
 from services.executor.domain.outcomes import Done
 from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
+from services.executor.histories import Histories
 from services.executor.runner import Runner, World
 from services.executor.schema import claim as claim_table
 from services.executor.schema import metadata
@@ -72,6 +74,7 @@ class Executor:
         )
         self.ledger.on_accepted = self.dispatcher.wake
         self.handlers = Handlers(self.db, self.ledger, self.dispatcher)
+        self.consumers = Consumers(self.handlers, Histories(self.db, self.outbox))
 
     def _do(self, context: Any) -> Any:
         return self.task(context)

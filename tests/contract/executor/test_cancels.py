@@ -9,7 +9,6 @@ from services.chassis.bus.api import Received
 from services.chassis.consume import Delivery
 from services.chassis.db import Database
 from services.executor.channels.api import Result
-from services.executor.consumers import Consumers
 from services.executor.domain.claims import Claim, ClaimState
 from services.executor.domain.jobs import Job, JobState
 from services.executor.domain.outcomes import Canceled, Done, Postponed, Watched
@@ -316,10 +315,10 @@ def test_a_watched_job_that_cannot_be_ended_now_stays_blocked_beyond_its_budget(
 def test_what_is_no_cancel_is_not_taken(executor: Executor, envelope: event_pb2.Envelope) -> None:
     deliveries = [Delivery(envelope, Received("vahana.task.cancel", "p", b""))]
     with pytest.raises(ValueError, match="not the cancel"):
-        Consumers(executor.handlers).canceled(deliveries)
+        executor.consumers.canceled(deliveries)
 
 
 def test_cancels_come_by_their_topic(executor: Executor) -> None:
     envelope = event_pb2.Envelope(tenant="default", task_canceled=canceled(dispatch(), reason=""))
-    Consumers(executor.handlers).canceled([Delivery(envelope, Received("vahana.task.cancel", "p", b""))])
+    executor.consumers.canceled([Delivery(envelope, Received("vahana.task.cancel", "p", b""))])
     assert executor.events()[-1].reason == "canceled"

@@ -13,7 +13,6 @@ from services.chassis.migrate import downgrade, upgrade
 from services.chassis.paging import encode_token
 from services.chassis.run import Chassis
 from services.executor import __main__ as main
-from services.executor.consumers import Consumers
 from services.executor.handlers import Handlers
 from services.executor.resources import Resources
 from services.executor.schema import claim as claim_table
@@ -127,7 +126,7 @@ def test_bad_requests_are_refused(served, refused) -> None:
 def test_what_is_no_dispatch_is_not_accepted(executor: Executor, envelope: event_pb2.Envelope) -> None:
     deliveries = [Delivery(envelope, Received("vahana.task.env-setup", "p", b""))]
     with pytest.raises(ValueError, match="not a dispatch"):
-        Consumers(executor.handlers).dispatched(deliveries)
+        executor.consumers.dispatched(deliveries)
 
 
 def test_the_service_is_wired(serve, monkeypatch: pytest.MonkeyPatch) -> None:

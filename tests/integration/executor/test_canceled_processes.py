@@ -19,7 +19,7 @@ from services.chassis.migrate import upgrade
 from services.chassis.outbox import Outbox
 from services.chassis.relay import Relay
 from services.executor.consumers import Consumers as ExecutorConsumers
-from services.executor.schema import metadata as executor_metadata
+from services.executor.histories import Histories
 from services.scheduler.consumers import TOPICS, Consumers
 from services.scheduler.domain.model import Launch
 from services.scheduler.handlers import Handlers
@@ -56,7 +56,7 @@ class Mesh:
         shards = Shards(Leases(metadata), alone=True)
         rules = Rules(60_000_000, lambda: 0.5)
         self.handlers = Handlers(self.db, self.outbox, Inbox(metadata), shards, Plans(plan), rules)
-        worker = ExecutorConsumers(whole.handlers)
+        worker = ExecutorConsumers(whole.handlers, Histories(whole.db, whole.outbox))
         self.producer, self.seq = self.bus.producer(), itertools.count(1)
         self.stop = threading.Event()
         self.threads = [
@@ -64,9 +64,7 @@ class Mesh:
             threading.Thread(target=self._consume, args=("tasks", list(TASK_TOPICS.values()), worker.dispatched)),
             threading.Thread(target=self._consume, args=(EXECUTOR_CANCEL, [CANCEL], worker.canceled)),
             threading.Thread(target=Relay(self.db, self.outbox, self.bus, source="scheduler").run, args=(self.stop,)),
-            threading.Thread(
-                target=Relay(whole.db, Outbox(executor_metadata), self.bus, source="executor").run, args=(self.stop,)
-            ),
+            threading.Thread(target=Relay(whole.db, whole.outbox, self.bus, source="executor").run, args=(self.stop,)),
         ]
         self._told = self.bus.consumer("reader", [STATUS])
         self.history: list[event_pb2.StatusChanged] = []

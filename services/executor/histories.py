@@ -1,0 +1,34 @@
+"""Use cases: events that are wanted are sent again; once a history is whole, what is kept of it here is let go of."""
+
+from collections.abc import Sequence
+
+from services.chassis.db import Database, Tx
+from services.chassis.outbox import Outbox
+from services.executor import storage
+from vahana.event.v1 import event_pb2
+
+
+class Histories:
+    """What is told of the histories of processes."""
+
+    def __init__(self, db: Database, outbox: Outbox) -> None:
+        """Take what is kept of them."""
+        self._db, self._outbox = db, outbox
+
+    def take(self, envelopes: Sequence[event_pb2.Envelope]) -> None:
+        """Do what a batch asks for, in its order."""
+        self._db.together(lambda tx: self._take(tx, envelopes))
+
+    def _take(self, tx: Tx, envelopes: Sequence[event_pb2.Envelope]) -> None:
+        for envelope in envelopes:
+            self._take_one(tx, envelope)
+
+    def _take_one(self, tx: Tx, envelope: event_pb2.Envelope) -> None:
+        settled, wanted = envelope.history_settled.process_id, envelope.history_wanted.process_id
+        if not storage.tenant_has(tx, envelope.tenant, settled or wanted):
+            return
+        if wanted:
+            self._outbox.resend_key(tx, wanted)
+        else:
+            self._outbox.forget(tx, [settled])
+            storage.thin_out(tx, settled)
