@@ -30,16 +30,26 @@ class Incarnations:
         self._kept: dict[TopicPartition, str] = {}
         self._looked = 0.0
 
-    def load(self) -> None:
-        """Take up what is kept, and what there is now. errors.Unavailable where either cannot be had."""
+    def load(self) -> bool:
+        """Take up what is kept, and what there is now; return whether that is what it was at the last load.
+
+        errors.Unavailable where either cannot be had.
+        """
         with self._db.read() as tx:
             found = tx.execute(sa.select(self._table).where(self._table.c.reader == self._reader)).all()
         self._kept = {(row.topic, row.partition): row.topic_id for row in found}
         present = self._bus.topic_ids(self._topics)
         if absent := [topic for topic in self._topics if topic not in present]:
             raise Unavailable(f"the bus does not have these topics yet: {', '.join(absent)}")
-        self._present = present
+        before, self._present = self._present, present
         self._looked = time.monotonic()
+        return before == present
+
+    def confirmed(self, tx: Tx) -> bool:
+        """Tell whether what is kept is what was loaded: nobody else has seen newer topics. Holds until `tx` ends."""
+        kept = sa.select(self._table.c.topic, self._table.c.topic_id).where(self._table.c.reader == self._reader)
+        rows = tx.execute(kept.with_for_update(read=True)).all()
+        return all(row.topic_id == self._present.get(row.topic) for row in rows)
 
     def changed(self) -> bool:
         """Tell whether a topic is another one than it was at the last load; looks every five seconds."""

@@ -84,18 +84,19 @@ class Relay:
     def _begin(self) -> None:
         """Create missing topics; what was sent to topics that are gone is sent again."""
         self._bus.ensure_topics(self._ensured)
-        self._incarnations.load()
+        if not self._incarnations.load():
+            # Marked, they would be taken for sent.
+            self._unmarked = []
         places = [(topic.name, WHOLE) for topic in self._ensured]
         lost = [place for place in places if self._incarnations.stale(place)]
         missing = self._incarnations.missing(places)
         if not missing:
             return
         with self._db.write() as tx:
-            again = self._outbox.resend_topics(tx, [topic for topic, _ in lost]) if lost else 0
+            # First, so that what others mark meanwhile is seen, or is not marked any more.
             self._incarnations.keep(tx, missing)
+            again = self._outbox.resend_topics(tx, [topic for topic, _ in lost]) if lost else 0
         if lost:
-            # Marked, they would be taken for sent.
-            self._unmarked = []
             self._log.warning("the bus lost its topics: sending again what is kept", topics=len(lost), messages=again)
 
     def drain(self, producer: Producer, stop: threading.Event) -> int:
@@ -135,8 +136,14 @@ class Relay:
         """Mark what was sent."""
         if self._unmarked:
             with self._db.write() as tx:
-                self._outbox.mark_sent(tx, self._unmarked)
+                self._mark(tx)
             self._unmarked = []
+
+    def _mark(self, tx: Tx) -> None:
+        """Mark what was sent; Unavailable where another replica knows that the bus has lost it since."""
+        if self._leases is not None and not self._incarnations.confirmed(tx):
+            raise Unavailable("the bus has lost what was sent")
+        self._outbox.mark_sent(tx, self._unmarked)
 
     def _read(self, *, purge: bool) -> list[UnsentRow]:
         """Mark what was sent and read what comes next, in one transaction that writes only where it must."""
@@ -156,7 +163,7 @@ class Relay:
                 return rows
         with self._db.write() as tx:
             if self._unmarked:
-                self._outbox.mark_sent(tx, self._unmarked)
+                self._mark(tx)
             rows = self._read_as_leader(tx, purge=purge)
         self._unmarked = []
         return rows
@@ -176,7 +183,7 @@ class Relay:
         try:
             with self._db.write() as tx:
                 if self._unmarked:
-                    self._outbox.mark_sent(tx, self._unmarked)
+                    self._mark(tx)
                 if self._leases is not None:
                     epoch = self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS)
                     if epoch is not None:
