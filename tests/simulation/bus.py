@@ -1,7 +1,7 @@
 """A bus that loses answers, delays partitions and deals partitions out anew whenever a member falls silent."""
 
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.bus.api import Message, Received, TopicPartition
@@ -29,21 +29,54 @@ class SimulatedBus:
             (topic.name, number): [] for topic in ALL for number in range(topic.partitions)
         }
         self.partitions = {topic.name: topic.partitions for topic in ALL}
-        self.ids = {topic.name: f"{topic.name}-1" for topic in ALL}
         self.groups: dict[str, Group] = {}
         self.held: dict[TopicPartition, int] = {}
         """Until when a partition brings nothing."""
+        self.wipes = 0
         kernel.on_gone.append(self.expel)
+
+    def consumer(
+        self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool] = lambda _place: False
+    ) -> "Member":
+        """See bus.api."""
+        thread = self.kernel.current
+        assert thread is not None
+        names = frozenset(topic.name for topic in topics)
+        return Member(self, self.groups.setdefault(group, Group(names)), thread, stale)
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """See bus.api."""
+
+    def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        """See bus.api."""
+        return {name: f"{name}.{self.wipes}" for name in topics}
+
+    def wipe(self) -> None:
+        """Lose everything, and come back. Members may not notice, and go on from where they believe they are."""
+        self.wipes += 1
+        self.held.clear()
+        for log in self.records.values():
+            log.clear()
+        for group in self.groups.values():
+            group.committed.clear()
+            if self.kernel.dice.random() < 0.5:
+                group.members.clear()
+                group.owners.clear()
 
     def expel(self, instance: Instance) -> None:
         """Give what a silent instance had to others; it hears of that when it asks for more."""
         for group in self.groups.values():
             for member in [each for each in group.members if each.instance is instance]:
-                group.members.remove(member)
-                for place in [place for place, owner in group.owners.items() if owner is member]:
-                    del group.owners[place]
-            for member in group.members:
-                member.thread.wake()
+                self.leave(group, member)
+
+    def leave(self, group: Group, member: "Member") -> None:
+        """Give what a member had to the others of its group."""
+        if member in group.members:
+            group.members.remove(member)
+        for place in [place for place, owner in group.owners.items() if owner is member]:
+            del group.owners[place]
+        for other in group.members:
+            other.thread.wake()
 
     def append(self, messages: Sequence[Message]) -> None:
         """Take records in; those who wait for them are woken."""
@@ -57,10 +90,6 @@ class SimulatedBus:
             if not topics.isdisjoint(group.topics):
                 for member in group.members:
                     member.thread.wake()
-
-    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
-        """See bus.api."""
-        return {name: self.ids[name] for name in topics}
 
     def idle(self) -> bool:
         """Whether all groups have committed all there is."""
@@ -82,7 +111,11 @@ class Producer:
         """See bus.api."""
         kernel = self._kernel
         what = f"{len(messages)} to {','.join(sorted({each.topic for each in messages}))}"
-        trouble = kernel.boundary(f"publish {what}", "not published", "published in part", "answer lost", "delayed")
+        trouble = kernel.boundary(
+            f"publish {what}", "not published", "published in part", "answer lost", "delayed", "wiped"
+        )
+        if trouble == "wiped":
+            self._bus.wipe()
         match trouble:
             case "not published":
                 pass
@@ -91,9 +124,9 @@ class Producer:
             case _:
                 self._bus.append(messages)
         if trouble == "delayed":
-            place = kernel.dice.choice([each for each, log in self._bus.records.items() if log])
+            place = kernel.dice.choice(list(self._bus.records))
             self._bus.held[place] = kernel.now_us + kernel.dice.randrange(20 * SECOND)
-        elif trouble:
+        elif trouble and trouble != "wiped":
             raise Unavailable(f"the broker did not answer: {trouble}")
         kernel.boundary(f"published {what}")
 
@@ -112,38 +145,15 @@ class Producer:
         return part
 
 
-class Port:
-    """The bus as one thread of an instance sees it: it has one consumer, which brings one batch a turn."""
-
-    def __init__(self, bus: SimulatedBus) -> None:
-        self._bus = bus
-        self.member: Member | None = None
-
-    def consumer(self, group: str, topics: Sequence[Topic]) -> "Member":
-        """See bus.api."""
-        if self.member is None:
-            thread = self._bus.kernel.current
-            assert thread is not None
-            names = frozenset(topic.name for topic in topics)
-            self.member = Member(self._bus, self._bus.groups.setdefault(group, Group(names)), thread)
-        return self.member
-
-    def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        """See bus.api."""
-
-    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
-        """See bus.api."""
-        return self._bus.topic_ids(topics)
-
-
 class Member:
     """A consumer. Its partitions are taken and given up when it polls."""
 
-    def __init__(self, bus: SimulatedBus, group: Group, thread: Thread) -> None:
-        self._bus, self._group, self.thread, self._kernel = bus, group, thread, bus.kernel
+    def __init__(
+        self, bus: SimulatedBus, group: Group, thread: Thread, stale: Callable[[TopicPartition], bool]
+    ) -> None:
+        self._bus, self._group, self.thread, self._stale, self._kernel = bus, group, thread, stale, bus.kernel
         self.instance = thread.instance
         self._positions: dict[TopicPartition, int] = {}
-        self.stale: Callable[[TopicPartition], bool] = lambda _place: False
 
     def poll(self, limit: int) -> list[Received]:
         """Take a batch, of some partition's records first and then of the others'."""
@@ -186,9 +196,9 @@ class Member:
         self._rebalance()
         return [each for each in received if self._group.owners.get((each.topic, each.partition)) is self]
 
-    def start_over(self) -> None:
-        """Take what was not committed again, as after a restart."""
-        self._positions = {place: self._group.committed.get(place, 0) for place in self._positions}
+    def close(self) -> None:
+        """See bus.api."""
+        self._bus.leave(self._group, self)
 
     def _readable(self, place: TopicPartition) -> int:
         until = self._bus.held.get(place, 0)
@@ -212,4 +222,4 @@ class Member:
                 self._positions.pop(place, None)
             elif owner is None and place[1] % count == mine:
                 group.owners[place] = self
-                self._positions[place] = 0 if self.stale(place) else group.committed.get(place, 0)
+                self._positions[place] = 0 if self._stale(place) else group.committed.get(place, 0)

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from services.chassis.bus.topics import CANCEL, EXECUTOR_CANCEL, TASK_TOPICS, executor_group, kebab
+from services.chassis.bus.topics import (
+    CANCEL,
+    EXECUTOR_CANCEL,
+    EXECUTOR_HISTORY,
+    HISTORY,
+    TASK_TOPICS,
+    executor_group,
+    kebab,
+)
 from services.chassis.outbox import Outbox
 from services.executor.backoff import Backoff
 from services.executor.claims import Ledger
@@ -25,6 +33,7 @@ from tests.simulation.seams import pools
 from vahana.event.v1 import task_pb2
 
 _LEASE_SECONDS = 10.0
+_SIZES = Sizes(fast=8, slow=4, host=8)
 
 
 def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> Callable[[Instance], None]:
@@ -38,7 +47,7 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
         runner = Runner(db, ledger, world)
         with pools(kernel, instance):
             dispatcher = Dispatcher(
-                db, ledger, runner.run, TASKS, holder=holder, sizes=Sizes(), lease_seconds=_LEASE_SECONDS
+                db, ledger, runner.run, TASKS, holder=holder, sizes=_SIZES, lease_seconds=_LEASE_SECONDS
             )
             watcher = Watcher(db, ledger, JobLook(world), holder=holder, backoff=backoff)
         ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
@@ -46,6 +55,7 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
         for kind, topic in TASK_TOPICS.items():
             consume(bus, instance, executor_group(kind), [topic], consumers.dispatched, db, kebab(kind))
         consume(bus, instance, EXECUTOR_CANCEL, [CANCEL], consumers.canceled, db, "cancel")
+        consume(bus, instance, EXECUTOR_HISTORY, [HISTORY], consumers.told_of_histories, db, "history")
         relay(bus, instance, outbox, db)
         _work(kernel, instance, dispatcher, watcher)
 

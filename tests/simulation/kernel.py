@@ -25,6 +25,8 @@ _SWITCHES = 0.12
 """How often others take turns at a boundary without anything being wrong."""
 _IDLE, _LATEST = 0.9, 8
 """From so many seconds on a loop rests because it knows of nothing to do; it may oversleep by that factor."""
+_LONGEST_TRACE = 50_000
+"""Ten times what the busiest seeds need."""
 _LATENCY_US = 200_000
 _AFTER_TROUBLE = 0.3
 """Seconds after which a loop that met an outage goes on."""
@@ -32,6 +34,10 @@ _AFTER_TROUBLE = 0.3
 
 class Crashed(BaseException):
     """The instance whose code this unwinds is no more."""
+
+
+class RestlessError(Exception):
+    """So much happened that it will never end."""
 
 
 @dataclass(eq=False)
@@ -144,6 +150,8 @@ class Kernel:
 
     def note(self, what: str) -> None:
         """Put a line into the trace."""
+        if len(self.trace) == _LONGEST_TRACE:
+            raise RestlessError
         self.trace.append((self.now_us, self.current.name if self.current else "machine", what))
 
     def told(self) -> list[str]:

@@ -1,16 +1,16 @@
 """What all services consist of, as threads of the kernel: relays, consumers, and pools whose work are threads too."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.chassis.bus.api import Received, TopicPartition
+from services.chassis.bus.api import Received
 from services.chassis.bus.topics import Topic
 from services.chassis.consume import ConsumerLoop, Handle
 from services.chassis.db import Database
 from services.chassis.outbox import Outbox
 from services.chassis.parked import Parked
 from services.chassis.relay import FALLBACK_SECONDS, QUIET_SECONDS, Relay
-from tests.simulation.bus import Member, Port, Producer, SimulatedBus
+from tests.simulation.bus import Member, Producer, SimulatedBus
 from tests.simulation.kernel import Instance, Kernel, Thread
 
 _BATCH = 500
@@ -62,23 +62,11 @@ class Pool:
 
 
 class _Turn:
-    """The bus for one turn of a consumer loop: one batch, and then the loop is told to stop."""
+    """A consumer for one turn of its loop: one batch, and then the loop is told to stop."""
 
-    def __init__(self, port: Port, stop: Flag) -> None:
-        self._port, self._stop, self._polled = port, stop, False
-
-    def consumer(self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool]) -> "_Turn":
-        """See bus.api."""
-        self.member: Member = self._port.consumer(group, topics)
-        self.member.stale = stale
-        return self
-
-    def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        """See bus.api."""
-
-    def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
-        """See bus.api."""
-        return self._port.topic_ids(topics)
+    def __init__(self, member: Member, stop: Flag) -> None:
+        self._member, self._stop, self._polled = member, stop, False
+        self.commit, self.retain = member.commit, member.retain
 
     def poll(self, _timeout_s: float, limit: int) -> list[Received]:
         """See bus.api."""
@@ -86,44 +74,57 @@ class _Turn:
             self._stop.set()
             return []
         self._polled = True
-        return self.member.poll(limit)
+        return self._member.poll(limit)
 
-    def commit(self, received: Sequence[Received]) -> None:
-        """See bus.api."""
-        self.member.commit(received)
 
-    def retain(self, received: Sequence[Received]) -> list[Received]:
-        """See bus.api."""
-        return self.member.retain(received)
+class _Consuming:
+    """A consumer loop, a turn at a time."""
 
-    def close(self) -> None:
-        """See bus.api; the member stays for the next turn."""
+    def __init__(self, bus: SimulatedBus, group: str, topics: Sequence[Topic], loop: ConsumerLoop) -> None:
+        self._bus, self._group, self._topics, self._loop = bus, group, topics, loop
+        self._member: Member | None = None
+
+    def step(self) -> float:
+        """Take a batch, or begin anew where the topics are others."""
+        stop = Flag(self._bus.kernel)
+        if self._member is None:
+            self._loop._topics_exist(stop)
+            self._member = self._bus.consumer(self._group, self._topics, self._loop._incarnations.stale)
+        self._loop._consume(_Turn(self._member, stop), stop)
+        if stop.is_set():
+            return self._member.rest()
+        self._member.close()
+        self._member = None
+        return 0.0
+
+
+class _Sending:
+    """A relay, a turn at a time."""
+
+    def __init__(self, bus: SimulatedBus, relay: Relay) -> None:
+        self._bus, self._relay, self._ready = bus, relay, False
+
+    def step(self) -> float:
+        """Send what there is, and mark it once there is nothing more."""
+        ready, self._ready = self._ready, False
+        if not ready or self._relay._incarnations.changed():
+            self._relay._begin()
+        sent = self._relay.drain(Producer(self._bus), Flag(self._bus.kernel))
+        self._ready = True
+        if not sent:
+            self._relay.mark()
+        return QUIET_SECONDS if sent else FALLBACK_SECONDS
 
 
 def consume(
     bus: SimulatedBus, instance: Instance, group: str, topics: Sequence[Topic], handle: Handle, db: Database, name: str
 ) -> None:
     """Have an instance handle the messages of topics."""
-    kernel, port = bus.kernel, Port(bus)
-
-    def step() -> float:
-        stop = Flag(kernel)
-        turn = _Turn(port, stop)
-        ConsumerLoop(turn, group, topics, handle, db, Parked(db.metadata), name, _BATCH).run(stop)
-        return turn.member.rest()
-
-    kernel.spawn(instance, f"consume-{name}", step)
+    loop = ConsumerLoop(bus, group, topics, handle, db, Parked(db.metadata), name, _BATCH)
+    bus.kernel.spawn(instance, f"consume-{name}", _Consuming(bus, group, topics, loop).step)
 
 
 def relay(bus: SimulatedBus, instance: Instance, outbox: Outbox, db: Database) -> None:
     """Have an instance send what its outbox holds."""
-    kernel, sender = bus.kernel, Relay(db, outbox, bus, source=instance.name)
-
-    def step() -> float:
-        sent = sender.drain(Producer(bus), Flag(kernel))
-        if not sent:
-            sender.mark()
-        return QUIET_SECONDS if sent else FALLBACK_SECONDS
-
-    thread = kernel.spawn(instance, "relay", step)
-    outbox.committed = Wake(thread)
+    sending = _Sending(bus, Relay(db, outbox, bus, source=instance.name))
+    outbox.committed = Wake(bus.kernel.spawn(instance, "relay", sending.step))

@@ -9,11 +9,11 @@ from unittest import mock
 
 import structlog
 
-from services.chassis import clock, consume
+from services.chassis import clock, consume, incarnations
 from services.executor import dispatcher, interrupts, roster, watcher, workers
 from services.experiment.handlers import intents
 from tests.simulation.kernel import SECOND, Instance, Kernel
-from tests.simulation.parts import Flag, Pool
+from tests.simulation.parts import Pool
 
 
 @contextmanager
@@ -30,12 +30,11 @@ def seams(kernel: Kernel, complaints: list[str]) -> Iterator[None]:
         return kernel.now_us
 
     time = SimpleNamespace(monotonic=lambda: kernel.now_us / SECOND)
-    events = SimpleNamespace(Event=lambda: Flag(kernel), Lock=threading.Lock)
     cuts = SimpleNamespace(Lock=threading.Lock, Thread=_thread(kernel))
     given = [
         (clock, "now_us", now), (intents, "now_us", now),
         (consume, "time", time), (consume, "random", kernel.dice),
-        (dispatcher, "time", time), (dispatcher, "threading", events), (roster, "time", time),
+        (incarnations, "time", time), (dispatcher, "time", time), (roster, "time", time),
         (watcher, "time", time), (interrupts, "threading", cuts),
     ]  # fmt: skip
     before = structlog.get_config()

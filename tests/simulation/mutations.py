@@ -1,0 +1,97 @@
+"""The mechanisms that keep everything right, each to be switched off."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest import mock
+
+import sqlalchemy as sa
+
+from services.chassis.leases import Leases
+from services.chassis.outbox import Outbox
+from services.executor import storage
+from services.executor.domain.claims import Key
+from services.executor.schema import claim as claim_table
+from services.experiment.storage import history
+from tests.simulation.host import Host
+
+Mutation = Callable[[], AbstractContextManager[object]]
+
+
+def no_fence() -> AbstractContextManager[object]:
+    """Every job script that is started runs the payload."""
+
+    def pass_fence(_host: Host, job: Any, session: str) -> bool:
+        job.owner = session
+        return True
+
+    return mock.patch.object(Host, "pass_fence", pass_fence)
+
+
+def no_epochs() -> AbstractContextManager[object]:
+    """Whoever held a claim writes to it, whoever holds it by now."""
+
+    def advance(tx: Any, before: Any, **values: Any) -> Any:
+        present = storage.lock(tx, [before.key])[before.key]
+        return real(tx, present, **values)
+
+    real = storage.advance
+    return mock.patch.object(storage, "advance", advance)
+
+
+def no_known_events() -> AbstractContextManager[object]:
+    """What is recorded already is recorded again."""
+    return mock.patch.object(history, "known", return_value=frozenset())
+
+
+def no_known_claims() -> AbstractContextManager[object]:
+    """A dispatch that comes again is accepted again, as if for the first time."""
+
+    @contextmanager
+    def mutated() -> Iterator[None]:
+        def lock(_tx: Any, _keys: Sequence[Key]) -> dict[Key, Any]:
+            return {}
+
+        def insert(tx: Any, claims: Sequence[Any]) -> int:
+            for each in claims:
+                tx.execute(sa.delete(claim_table).where(*storage._is(each.key)))
+            return real(tx, claims)
+
+        real = storage.insert
+        with mock.patch.object(storage, "lock", lock), mock.patch.object(storage, "insert", insert):
+            yield
+
+    return mutated()
+
+
+def marked_before_sent() -> AbstractContextManager[object]:
+    """Rows of the outbox are marked sent when they are read, and not when the bus has them."""
+
+    def unsent(outbox: Outbox, tx: Any, limit: int) -> list[Any]:
+        rows = real(outbox, tx, limit)
+        if rows:
+            outbox.mark_sent(tx, [row.id for row in rows])
+        return rows
+
+    real = Outbox.unsent
+    return mock.patch.object(Outbox, "unsent", unsent)
+
+
+def never_marked() -> AbstractContextManager[object]:
+    """What was sent is not marked."""
+    return mock.patch.object(Outbox, "mark_sent", return_value=None)
+
+
+def no_resends() -> AbstractContextManager[object]:
+    """What is asked for again stays where it is."""
+    return mock.patch.object(Outbox, "resend", return_value=0)
+
+
+def leases_for_all() -> AbstractContextManager[object]:
+    """Everybody gets every lease."""
+    return mock.patch.object(Leases, "acquire", return_value=1)
+
+
+def leases_not_renewed() -> AbstractContextManager[object]:
+    """What is worked on is taken away in the middle."""
+    return mock.patch.object(storage, "renew", return_value=None)
