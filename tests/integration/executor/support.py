@@ -27,13 +27,17 @@ TENANT = "default"
 class KeyHolder:
     """Signs as profile would."""
 
-    def __init__(self) -> None:
-        self._private = Ed25519PrivateKey.generate()
+    def __init__(self, private: bytes | None = None) -> None:
+        generate, load = Ed25519PrivateKey.generate, Ed25519PrivateKey.from_private_bytes
+        self._private = generate() if private is None else load(private)
         self.signatures = 0
         self.fail: Exception | None = None
 
     def public_key(self, tenant: str, credential_id: str) -> str:
         return self._private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+    def private(self) -> bytes:
+        return self._private.private_bytes_raw()
 
     def sign(self, site: Site, challenge: bytes, algorithm: str, process_id: str) -> bytes:
         if self.fail is not None:

@@ -210,6 +210,7 @@ def test_a_submission_whose_executor_died_before_its_job_began_never_begins(
     whole.end()
     late = Whole(url, bench)
     late.stop.set()
+    late.threads[0].join(20)
     late.send("submit", T.TASK_TYPE_JOB_SUBMISSION, job(bench, RUNS))
     with late.db.write() as tx:
         tx.execute(sa.update(CLAIM).values(state=ClaimState.CLAIMED, epoch=1, cancel=True, cancel_reason="no"))

@@ -1,6 +1,7 @@
 """A whole executor, all but Kafka: its threads, a database of its own, and an account on the private SSH server."""
 
 import threading
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from google.protobuf.duration_pb2 import Duration
@@ -18,7 +19,7 @@ from services.executor.handlers import Handlers
 from services.executor.looking import JobLook
 from services.executor.runner import Runner, World
 from services.executor.schema import metadata
-from services.executor.tasks import TASKS
+from services.executor.tasks import TASKS, Task
 from services.executor.watcher import Watcher
 from tests.integration.executor.support import TENANT, Bench, until
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
@@ -34,17 +35,28 @@ COMPLETED, FAILED, EXECUTING, CANCELED = (
 class Whole:
     """An executor with a database of its own, its threads running."""
 
-    def __init__(self, url: str, bench: Bench, grace_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        bench: Bench,
+        grace_seconds: float = 10.0,
+        *,
+        holder: str = "executor-one",
+        lease_seconds: float = 10.0,
+        tasks: Mapping[int, Task] = TASKS,
+    ) -> None:
         upgrade(url, "services.executor")
         self.bench, self.db = bench, Database(url, metadata)
         self.channels = SshChannels(bench.channels._signer, SshOptions(connect_seconds=2))
         self.outbox = Outbox(metadata)
         ledger = Ledger(self.outbox, Backoff(0.05, 0.2))
         world = World(self.channels, bench.files, {task_pb2.JOB_MANAGER_FORK: ForkJobs(grace_seconds)})
-        runner = Runner(self.db, ledger, world, linger_seconds=0.2)
-        self.dispatcher = Dispatcher(self.db, ledger, runner.run, TASKS, holder="executor-one", sizes=Sizes())
+        runner = Runner(self.db, ledger, world, tasks=tasks, linger_seconds=0.2)
+        self.dispatcher = Dispatcher(
+            self.db, ledger, runner.run, TASKS, holder=holder, sizes=Sizes(), lease_seconds=lease_seconds
+        )
         self.watcher = Watcher(
-            self.db, ledger, JobLook(world), holder="executor-one", interval_seconds=0.1, backoff=Backoff(0.05, 0.2)
+            self.db, ledger, JobLook(world), holder=holder, interval_seconds=0.1, backoff=Backoff(0.05, 0.2)
         )
         ledger.on_accepted, ledger.on_watched = self.dispatcher.wake, self.watcher.wake
         self.handlers = Handlers(self.db, ledger, self.dispatcher)
