@@ -27,6 +27,7 @@ from services.executor.workers import Ended, Work, Workers
 FALLBACK_SECONDS = 1.0
 """How long what another executor accepts may go unnoticed."""
 _SHORTEST_SECONDS = 0.001
+"""Between two rounds without news."""
 _COUNTED = 256
 """As many are counted of what waits in a queue, and looked at of what was left by the dead: no pool has more seats."""
 _log = log.get(__name__)

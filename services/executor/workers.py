@@ -34,6 +34,7 @@ class Workers:
         self._work, self._seating, self._on_ended = work, seating, on_ended
         self._pools = {type_: ThreadPoolExecutor(sizes.fast + sizes.slow, f"task-{type_}") for type_ in types}
         self._lock = threading.Lock()
+        self._closed = False
         self._ended: deque[Ended] = deque()
         self.on_worked: Callable[[str, float, bool], None] = lambda _host, _seconds, _reached: None
         """Told of each turn at a host: how many seconds it took, and whether the host was reached."""
@@ -43,8 +44,9 @@ class Workers:
         return type_ in self._pools
 
     def start(self, turn: Turn) -> None:
-        """Have a worker take the turn."""
-        self._pools[turn.claim.type].submit(self._take, turn)
+        """Have a worker take the turn; one that begins after the end is left for another, as its lease runs out."""
+        if not self._closed:
+            self._pools[turn.claim.type].submit(self._take, turn)
 
     def ended(self) -> list[Ended]:
         """Return the turns that have ended since the last call, and how they went."""
@@ -66,6 +68,7 @@ class Workers:
 
     def close(self) -> None:
         """Start nothing any more."""
+        self._closed = True
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
 

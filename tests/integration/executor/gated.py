@@ -24,8 +24,10 @@ LEASE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Gated:
-    """What such an executor is given. At `gate` ("before" or "after" the work, or "amid" a file that is read) it makes a
-    file `{name}.there`, and goes on once there is `{name}.go` beside it.
+    """What such an executor is given.
+
+    At `gate` ("before" or "after" the work, or "amid" a file that is read) it makes a file `{name}.there`, and goes on
+    once there is `{name}.go` beside it.
     """
 
     name: str
