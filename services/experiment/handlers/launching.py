@@ -71,7 +71,8 @@ class Launching:
             return first
         ready(granted.row)
         prepared = self._planned(who, granted)
-        with self._db.write() as tx:
+
+        def start(tx: Tx) -> _Answer:
             # Locked before it is asked whether this is a repeat: one that waited here finds the first answer.
             present = self._access.experiment(tx, who, request.experiment_id, Permission.WRITE, lock=True)
 
@@ -81,6 +82,9 @@ class Launching:
                 return kind(experiment=wire.experiment(row, present.permission))
 
             return self._requests.once(tx, request, kind, store)
+
+        # Of many launches at once each would wait for the disk alone.
+        return self._db.together(start)
 
     def _planned(self, who: Identity, granted: Granted[Experiment]) -> Prepared:
         """What the launch would store; a refusal where a rule does not allow it."""
