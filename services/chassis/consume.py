@@ -4,7 +4,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
@@ -20,6 +20,10 @@ from vahana.event.v1 import event_pb2
 
 FAILURES_TO_PARK = 3
 POLL_SECONDS = 1.0
+COMMIT_SECONDS = 0.1
+"""Offsets are committed this long after the first effect they cover at the latest,"""
+COMMIT_QUIET_SECONDS = 0.02
+"""or when nothing more has come for so long: the next message does not wait for the commit of the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class ConsumerLoop:
     """One member of a consumer group, run by one thread.
 
     A batch is handled whole. When that fails for another reason than an outage its messages are handled one by one, and
-    one that fails three times is parked: a bad message never stops the others. The batch at hand is always finished and
-    committed before the bus is asked for more, and with that before partitions are given up.
+    one that fails three times is parked: a bad message never stops the others. The batch at hand is always finished
+    before the bus is asked for more, and committed soon, with others or when its partitions are given up.
     """
 
     def __init__(  # noqa: PLR0917 - the first four are what it is about
@@ -73,11 +77,32 @@ class ConsumerLoop:
 
     def _consume(self, consumer: Consumer, stop: threading.Event) -> None:
         """Consume until told to stop, or until a topic is another one: then whoever reads on would miss some of it."""
-        while not stop.is_set() and not self._topics_changed():
-            received = consumer.poll(POLL_SECONDS, self._batch)
+        handled = _Handled(time.monotonic())
+        while not stop.is_set():
+            if self._topics_changed():
+                # What was handled says nothing about the topics there are now.
+                return
+            received = consumer.poll(COMMIT_QUIET_SECONDS if handled.messages else POLL_SECONDS, self._batch)
             if received:
-                self._finish(consumer, stop, received)
-                self._keep_incarnations(received)
+                handled.add(self._finish(consumer, stop, received))
+            if handled.messages and (not received or handled.due(self._batch)):
+                self._commit(consumer, stop, handled)
+        with contextlib.suppress(Unavailable):  # what is not committed is handled again, to no effect
+            consumer.commit(handled.messages)
+
+    def _commit(self, consumer: Consumer, stop: threading.Event, handled: "_Handled") -> None:
+        """Record what is handled; where the bus does not take it, nothing more is taken from it."""
+        failures = 0
+        while handled.messages and not stop.is_set():
+            try:
+                consumer.commit(handled.messages)
+            except Unavailable as error:
+                failures += 1
+                for _ in self._rests(stop, failures, error):
+                    handled.messages = consumer.retain(handled.messages)
+            else:
+                self._keep_incarnations(handled.messages)
+                handled.messages = []
 
     def _topics_changed(self) -> bool:
         try:
@@ -108,36 +133,35 @@ class ConsumerLoop:
                 return True
         return False
 
-    def _finish(self, consumer: Consumer, stop: threading.Event, batch: list[Received]) -> None:
+    def _finish(self, consumer: Consumer, stop: threading.Event, batch: list[Received]) -> list[Received]:
+        """Take the effects of a batch, however long that takes; return what is handled, which the consumer knows."""
         work = _Work(pending=batch, size=len(batch))
-        while not work.committed and not stop.is_set():
+        while work.pending and not stop.is_set():
             try:
-                self._step(consumer, work)
+                self._step(work)
                 work.outages = 0
             except Unavailable as error:
                 work.outages += 1
-                self._sit_out(consumer, stop, work, error)
-        if not work.committed:
-            with contextlib.suppress(Unavailable):  # what is not committed is handled again, to no effect
-                consumer.commit(work.done)
+                for _ in self._rests(stop, work.outages, error):
+                    consumer.handled(work.done)
+                    work.keep(consumer.retain)
+        consumer.handled(work.done)
+        return work.done
 
-    def _step(self, consumer: Consumer, work: "_Work") -> None:
-        """Take effect of the next chunk or, where none is left, commit."""
-        if not work.pending:
-            consumer.commit(work.done)
-            work.committed = True
-        elif work.failures == FAILURES_TO_PARK:
+    def _step(self, work: "_Work") -> None:
+        """Take effect of the next chunk."""
+        if work.failures == FAILURES_TO_PARK:
             self._park(work.pending[0], f"failed {FAILURES_TO_PARK} times; the last: {work.error}")
             work.advance()
-        else:
-            try:
-                self._take_effect(work.pending[: work.size])
-                work.advance()
-            except Unavailable:
-                raise
-            except Exception as error:
-                self._log.exception("handling failed", messages=min(work.size, len(work.pending)))
-                work.failed(error)
+            return
+        try:
+            self._take_effect(work.pending[: work.size])
+            work.advance()
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._log.exception("handling failed", messages=min(work.size, len(work.pending)))
+            work.failed(error)
 
     def _take_effect(self, chunk: Sequence[Received]) -> None:
         deliveries = []
@@ -149,12 +173,14 @@ class ConsumerLoop:
         if deliveries:
             self._handle(deliveries)
 
-    def _sit_out(self, consumer: Consumer, stop: threading.Event, work: "_Work", error: Unavailable) -> None:
-        """Wait a while as a member of the group; partitions taken away meanwhile are others' to handle."""
-        until = time.monotonic() + self._backoff(work.outages, error)
+    def _rests(self, stop: threading.Event, failures: int, error: Unavailable) -> Iterator[None]:
+        """Wait a while, in steps short enough to stay a member of the group in between: call `retain` at each, which
+        tells of partitions taken away meanwhile; they are others' to handle.
+        """
+        until = time.monotonic() + self._backoff(failures, error)
         while (left := until - time.monotonic()) > 0 and not stop.is_set():
             stop.wait(min(left, POLL_SECONDS))
-            work.keep(consumer.retain)
+            yield
 
     def _backoff(self, failures: int, error: Unavailable) -> float:
         self._log.warning("consumer waits", reason=error.message, failures=failures)
@@ -179,7 +205,6 @@ class _Work:
     """Of the one message pending first."""
     error: str = ""
     outages: int = 0
-    committed: bool = False
 
     def advance(self) -> None:
         self.done += self.pending[: self.size]
@@ -198,3 +223,19 @@ class _Work:
             self.failures += 1
             self.error = f"{type(error).__name__}: {error}"
         self.size = 1
+
+
+@dataclass
+class _Handled:
+    """What is handled and not committed yet: a commit covers what came within a while."""
+
+    since: float
+    messages: list[Received] = field(default_factory=list)
+
+    def add(self, messages: Sequence[Received]) -> None:
+        if not self.messages:
+            self.since = time.monotonic()
+        self.messages += messages
+
+    def due(self, batch: int) -> bool:
+        return len(self.messages) >= batch or time.monotonic() - self.since >= COMMIT_SECONDS

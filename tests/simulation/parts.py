@@ -76,6 +76,9 @@ class _Turn:
         self._polled = True
         return self._member.poll(limit)
 
+    def handled(self, received: Sequence[Received]) -> None:
+        """See bus.api; it is committed at the end of the turn."""
+
 
 class _Consuming:
     """A consumer loop, a turn at a time."""

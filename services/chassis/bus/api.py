@@ -48,6 +48,9 @@ class Consumer(Protocol):
     def poll(self, timeout_s: float, limit: int) -> list[Received]:
         """Return up to `limit` messages as soon as there is one; none after `timeout_s`, or while the bus is away."""
 
+    def handled(self, received: Sequence[Received]) -> None:
+        """Take note that these are handled: what is given up before it is committed is committed with that."""
+
     def commit(self, received: Sequence[Received]) -> None:
         """Record, before returning, that these and all before them are handled. errors.Unavailable when that failed."""
 
@@ -75,7 +78,7 @@ class Bus(Protocol):
         `stale` tells whether the group's offset in a partition is of a former incarnation of the topic: such a
         partition is read from its beginning.
 
-        Partitions are given up inside poll and retain alone: commit what is done before calling either.
+        Partitions are given up inside poll and retain alone: call `handled` with what is done before either.
         """
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:

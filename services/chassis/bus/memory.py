@@ -117,6 +117,7 @@ class _MemoryConsumer:
     ) -> None:
         self._bus, self._group, self._topics, self._stale = bus, group, topics, stale
         self._positions: dict[TopicPartition, int] = {}
+        self._handled: list[Received] = []
 
     def poll(self, timeout_s: float, limit: int) -> list[Received]:
         deadline = time.monotonic() + timeout_s
@@ -130,9 +131,13 @@ class _MemoryConsumer:
                     return batch
                 self._bus.changed.wait(left)
 
+    def handled(self, received: Sequence[Received]) -> None:
+        self._handled += received
+
     def commit(self, received: Sequence[Received]) -> None:
         with self._bus.changed:
             self._bus.check_up()
+            self._handled = []
             for message in received:
                 place = (message.topic, message.partition)
                 if self._group.owners.get(place) is self:
@@ -166,6 +171,8 @@ class _MemoryConsumer:
             self._release([place for place in self._positions if place not in self._target()])
 
     def _release(self, places: list[TopicPartition]) -> None:
+        if places and self._handled and not self._bus.down:
+            self.commit(self._handled)
         for place in places:
             del self._positions[place]
             del self._group.owners[place]

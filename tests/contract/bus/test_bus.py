@@ -224,6 +224,22 @@ def publish_until_taken(producer, batch):
             assert time.monotonic() < deadline
 
 
+@every_protocol
+def test_what_is_handled_is_committed_when_its_partitions_are_given_up(harness, publish, join, read):
+    topic = harness.topic(2)
+    publish(messages(topic, 20, keys=8))
+    first = join("g", topic)
+    taken = read(first, 20)
+    first.handled(taken)
+    second = join("g", topic)
+    deadline = time.monotonic() + 30
+    while len({each.partition for each in first.retain(taken)}) == 2:
+        # The second joins when it polls; what is its own now was committed, so none of it comes again.
+        assert second.poll(0.1, 100) == []
+        assert time.monotonic() < deadline
+    assert second.poll(1.0, 100) == []
+
+
 def ids_of(bus, *topics):
     """Their ids, once the broker knows them all: a topic just made is not seen at once everywhere."""
     names = {topic.name for topic in topics}

@@ -238,6 +238,9 @@ class GivenUp:
     def retain(self, received):
         return [message for message in received if message.partition != 0]
 
+    def handled(self, _received):
+        pass
+
     def commit(self, _received):
         pass
 

@@ -48,6 +48,7 @@ class KafkaConsumer:
         self._note: Notes = config["error_cb"]
         self._topics = [prefix + topic for topic in topics]
         self._owned: set[TopicPartition] = set()
+        self._handled: dict[TopicPartition, int] = {}
         self._paused = False
         self._early: list[Received] = []
         self._answers: list[tuple[ck.KafkaError | None, list[ck.TopicPartition]]] = []
@@ -68,18 +69,22 @@ class KafkaConsumer:
         rest = self._client.consume(limit - 1, 0) if limit > 1 else []
         return [received for message in (first, *rest) if (received := self._received(message)) is not None]
 
-    def commit(self, received: Sequence[Received]) -> None:
-        """See bus.api.Consumer. What is no longer this member's is left out: others will handle it again."""
-        next_offsets: dict[TopicPartition, int] = {}
+    def handled(self, received: Sequence[Received]) -> None:
+        """See bus.api.Consumer."""
         for message in received:
             place = (message.topic, message.partition)
             if place in self._owned:
-                next_offsets[place] = max(next_offsets.get(place, 0), message.offset + 1)
-        if not next_offsets:
+                self._handled[place] = max(self._handled.get(place, 0), message.offset + 1)
+
+    def commit(self, received: Sequence[Received]) -> None:
+        """See bus.api.Consumer. What is no longer this member's is left out: others will handle it again."""
+        self.handled(received)
+        offsets = self._offsets_of(self._owned)
+        if not offsets:
             return
-        offsets = [ck.TopicPartition(self._prefix + t, p, offset) for (t, p), offset in next_offsets.items()]
         for error in self._bounded_commit(offsets):
             self._commit_failed(error)
+        self._handled.clear()
 
     def retain(self, received: Sequence[Received]) -> list[Received]:
         """See bus.api.Consumer."""
@@ -108,7 +113,14 @@ class KafkaConsumer:
         # A pause outlives the loss of a partition, and would make it mute when it comes back.
         (client.pause if self._paused else client.resume)(partitions)
 
-    def _revoked(self, _client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+    def _revoked(self, client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        offsets = self._offsets_of(self._places(partitions))
+        if offsets:
+            try:
+                client.commit(offsets=offsets, asynchronous=False)
+            except ck.KafkaException as error:
+                # Whoever takes them over handles a little of it again.
+                _log.warning("offsets not committed before partitions were given up", reason=str(error))
         self._forget(partitions)
 
     def _lost(self, _client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
@@ -118,7 +130,15 @@ class KafkaConsumer:
     def _forget(self, partitions: list[ck.TopicPartition]) -> None:
         gone = set(self._places(partitions))
         self._owned -= gone
+        self._handled = {place: offset for place, offset in self._handled.items() if place not in gone}
         self._early = [message for message in self._early if (message.topic, message.partition) not in gone]
+
+    def _offsets_of(self, places: Iterable[TopicPartition]) -> list[ck.TopicPartition]:
+        return [
+            ck.TopicPartition(self._prefix + topic, partition, self._handled[topic, partition])
+            for topic, partition in places
+            if (topic, partition) in self._handled
+        ]
 
     def _places(self, partitions: Sequence[ck.TopicPartition]) -> list[TopicPartition]:
         return [(partition.topic.removeprefix(self._prefix), partition.partition) for partition in partitions]
@@ -148,6 +168,7 @@ class KafkaConsumer:
         self._client.close()
         self._owned.clear()
         self._early.clear()
+        self._handled.clear()
         self._client = self._join()
 
     def _serve(self, seconds: float) -> None:
