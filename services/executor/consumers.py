@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from services.chassis.consume import Delivery
 from services.executor.handlers import Handlers
 from services.executor.histories import Histories
+from vahana.event.v1 import event_pb2
 
 
 class Consumers:
@@ -17,16 +18,14 @@ class Consumers:
     def dispatched(self, deliveries: Sequence[Delivery]) -> None:
         """Accept a batch durably. ValueError for a message that is no dispatch: it gets parked."""
         for delivery in deliveries:
-            dispatch = delivery.envelope.task_dispatched
-            if not (dispatch.process_id and dispatch.task_id and dispatch.attempt and delivery.envelope.tenant):
+            if not _names_an_attempt(delivery.envelope.tenant, delivery.envelope.task_dispatched):
                 raise ValueError(f"not a dispatch of a task: {delivery.envelope.WhichOneof('payload')}")
         self._handlers.accept([delivery.envelope for delivery in deliveries])
 
     def canceled(self, deliveries: Sequence[Delivery]) -> None:
         """Record a batch of cancels durably. ValueError for a message that is none: it gets parked."""
         for delivery in deliveries:
-            canceled = delivery.envelope.task_canceled
-            if not (canceled.process_id and canceled.task_id and canceled.attempt and delivery.envelope.tenant):
+            if not _names_an_attempt(delivery.envelope.tenant, delivery.envelope.task_canceled):
                 raise ValueError(f"not the cancel of a task: {delivery.envelope.WhichOneof('payload')}")
         self._handlers.cancel([delivery.envelope for delivery in deliveries])
 
@@ -37,3 +36,8 @@ class Consumers:
             if not (envelope.tenant and (envelope.history_settled.process_id or envelope.history_wanted.process_id)):
                 raise ValueError(f"not about a history: {envelope.WhichOneof('payload')}")
         self._histories.take(envelopes)
+
+
+def _names_an_attempt(tenant: str, message: event_pb2.TaskDispatched | event_pb2.TaskCanceled) -> bool:
+    """Whether it does; a tenant, whose name stands in that of a queue, has no slash."""
+    return bool(tenant and message.process_id and message.task_id and message.attempt) and "/" not in tenant

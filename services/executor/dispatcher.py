@@ -133,17 +133,17 @@ class Dispatcher:
         return due
 
     def _write(self, ended: Sequence[Ended], late: Sequence[Turn], taken: Taken | None, tx: Tx) -> list[Claim]:
-        now = now_us(tx)
         if ended:
             after = self._ledger.settle(tx, [(claim, verdict) for _, claim, verdict in ended])
             for (_, claim, _), written in zip(ended, after, strict=True):
                 if written is None:
                     _log.warning("claim lost to another executor, work abandoned", claim=claim.key.ref)
         if late:
-            storage.renew(tx, [(turn.claim, turn.queue) for turn in late], now + int(self._lease * SECOND))
-        return [] if taken is None else self._claim(tx, now, taken)
+            storage.renew(tx, [(turn.claim, turn.queue) for turn in late], now_us(tx) + int(self._lease * SECOND))
+        return [] if taken is None else self._claim(tx, taken)
 
-    def _claim(self, tx: Tx, now: int, taken: Taken) -> list[Claim]:
+    def _claim(self, tx: Tx, taken: Taken) -> list[Claim]:
+        now = now_us(tx)
         self.renewal.catch_up(tx, now)
         found = self._seating.orphans(taken, self._served(storage.orphaned(tx, now, _COUNTED)))
         lines = self._served(storage.lines(tx, now, _COUNTED))

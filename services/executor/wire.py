@@ -39,7 +39,7 @@ def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int, canc
         task_id=dispatch.task_id,
         attempt=dispatch.attempt,
         type=dispatch.type,
-        lane=dispatch.lane or Lane.FAST,
+        lane=Lane.SLOW if dispatch.lane == task_pb2.LANE_SLOW else Lane.FAST,
         compute_resource=dispatch.target.compute_resource,
         host=f"{site.address}:{site.port}",
         account=hashlib.sha256(repr(site).encode()).hexdigest(),

@@ -121,6 +121,7 @@ def test_bad_requests_are_refused(served, refused) -> None:
         event_pb2.Envelope(tenant="default", process_launched=event_pb2.ProcessLaunched(process_id="p")),
         event_pb2.Envelope(tenant="default", task_dispatched=dispatch(process_id="")),
         event_pb2.Envelope(task_dispatched=dispatch()),
+        event_pb2.Envelope(tenant="default/h:22", task_dispatched=dispatch()),
     ],
 )
 def test_what_is_no_dispatch_is_not_accepted(executor: Executor, envelope: event_pb2.Envelope) -> None:
