@@ -15,7 +15,7 @@ from services.scheduler.domain import intents, progress
 from services.scheduler.domain.intents import Effect, doomed
 from services.scheduler.domain.model import Intended, Report, Run, Task, TaskKey
 from services.scheduler.domain.states import Intent, Phase, TaskState, TaskType
-from services.scheduler.retry import Again, after_failure
+from services.scheduler.retry import Again, Failed, after_failure
 
 _log = log.get("runs")
 
@@ -103,8 +103,9 @@ class Batch:
             self._dispatch(run, task)
             return
         was_troubled = task.trouble is not None
-        if report.state is not TaskState.FAILED or not self._plan_next(run, task, report):
-            progress.hear(task, report, self.now, self._rules.resend_after_us, canceling=doomed(run, task))
+        heard = self._plan_next(run, task, report) if report.state is TaskState.FAILED else report
+        if heard is not None:
+            progress.hear(task, heard, self.now, self._rules.resend_after_us, canceling=doomed(run, task))
         run.troubled_tasks += (task.trouble is not None) - was_troubled
         self._changed[task.key] = task
         if task.ended:
@@ -167,25 +168,22 @@ class Batch:
         self._phases[run.process_id] = run.phase
         self._tell_process(run)
 
-    def _plan_next(self, run: Run, task: Task, report: Report) -> bool:
-        """Plans the attempt after a failed one; False where it was the last."""
+    def _plan_next(self, run: Run, task: Task, report: Report) -> Report | None:
+        """Plans the attempt after a failed one; where it was the last, returns the report of it, as the task's end."""
         self._read_plans([task])
         planned = wire.policy_of(task)
-        policy = replace(planned, max_attempts=task.attempt) if doomed(run, task) else planned
-        decision = after_failure(
-            policy,
-            task.attempt,
-            retryable=report.retryable,
-            condition=report.condition,
-            random=self._rules.random(),
-        )
+        policy = replace(planned, max_attempts=task.attempt, by_condition=()) if doomed(run, task) else planned
+        elapsed = self.now - (self.now if task.opened_us is None else task.opened_us)
+        failed = Failed(task.attempt, report.retryable, report.condition, elapsed)
+        decision = after_failure(policy, failed, random=self._rules.random())
         if isinstance(decision, Again):
-            progress.plan_attempt(task, report, decision.attempt, self.now + decision.delay_us, policy.max_attempts)
+            progress.plan_attempt(task, report, decision, self.now)
             self.attempts_planned = True
-            return True
+            return None
         # An executor speaks of its attempt alone: that the task is given up is for the scheduler to tell.
-        self._tell_task(run, task, TaskState.FAILED, report.reason, report.condition)
-        return False
+        last = replace(report, reason=f"{decision.why}: {report.reason}") if decision.why else report
+        self._tell_task(run, task, TaskState.FAILED, last.reason, last.condition)
+        return last
 
     def _keep_job(self, task: Task, report: Report) -> None:
         owner = self.tasks.get((task.process_id, task.job_task_id))
@@ -262,7 +260,7 @@ class Batch:
 
     def _hold(self, run: Run, task: Task) -> None:
         run.troubled_tasks -= task.trouble is not None
-        progress.hold(task)
+        progress.hold(task, self.now)
         self._changed[task.key] = task
 
     def _dispatch(self, run: Run, task: Task) -> None:

@@ -88,6 +88,8 @@ task = sa.Table(
     sa.Column("resends", sa.Integer, nullable=False),
     sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("closing", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("opened_us", sa.BigInteger, nullable=True),
+    sa.Column("since_us", sa.BigInteger, nullable=True),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.PrimaryKeyConstraint("id", name="pk_task"),
     sa.ForeignKeyConstraint(["process_id"], ["run.process_id"], name="fk_task_run"),

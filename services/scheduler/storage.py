@@ -38,7 +38,7 @@ _RUN_CHANGES = (
 )
 _TASK_CHANGES = (
     *("pending", "failed", "skipped", "state", "attempt", "heard", "emitted", "trouble", "reason", "condition"),
-    *("job", "next_attempt_us", "resend_us", "resends", "held", "closing"),
+    *("job", "next_attempt_us", "resend_us", "resends", "held", "closing", "opened_us", "since_us"),
 )
 
 

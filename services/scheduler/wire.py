@@ -11,7 +11,7 @@ from services.scheduler.domain.intents import doomed
 from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
 from services.scheduler.domain.states import Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
-from services.scheduler.retry import Policy
+from services.scheduler.retry import ConditionRule, Policy
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
 SOURCE = "scheduler"
@@ -71,7 +71,20 @@ def policy_of(task: Task) -> Policy:
     """The bounds of a task's attempts."""
     retry = _planned(task).retry
     return Policy(
-        max(retry.max_attempts, 1), retry.initial_backoff.ToMicroseconds(), retry.max_backoff.ToMicroseconds()
+        max(retry.max_attempts, 1),
+        retry.initial_backoff.ToMicroseconds(),
+        retry.max_backoff.ToMicroseconds(),
+        retry.total_budget.ToMicroseconds(),
+        tuple(map(_condition_rule, retry.by_condition)),
+    )
+
+
+def _condition_rule(rule: task_pb2.ConditionRetry) -> ConditionRule:
+    return ConditionRule(
+        frozenset(rule.condition_codes),
+        max(rule.max_attempts, 1),
+        rule.initial_backoff.ToMicroseconds() if rule.HasField("initial_backoff") else None,
+        rule.max_backoff.ToMicroseconds() if rule.HasField("max_backoff") else None,
     )
 
 

@@ -71,7 +71,8 @@ class Task:
     reported for it; `emitted` the highest the scheduler gave. `pending`, `failed` and `skipped` are the walker's tally.
     `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes, `planned`
     None until it is needed: it can be large. `held` is set where it could be dispatched, but its process is paused;
-    `closing` where its latest attempt was opened only to end what runs of it.
+    `closing` where its latest attempt was opened only to end what runs of it. `opened_us` is when its first attempt was
+    opened, `since_us` since when it waits for what it waits for now.
     """
 
     tenant: str
@@ -101,6 +102,8 @@ class Task:
     resends: int = 0
     held: bool = False
     closing: bool = False
+    opened_us: int | None = None
+    since_us: int | None = None
     version: int = 0
 
     @property

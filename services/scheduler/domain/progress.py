@@ -9,6 +9,7 @@ from services.scheduler.domain.intents import CANCELED_BY_USER, PAUSED_BY_USER
 from services.scheduler.domain.model import Report, Run, Task, Trouble
 from services.scheduler.domain.states import PHASE_OF, Intent, ProcessState, TaskState, TriggerRule
 from services.scheduler.domain.transitions import PROCESS, TASK, legal
+from services.scheduler.retry import Again
 
 # A dispatch nobody answers is sent again after a while, then ever less often, up to sixteen times that.
 SLOWEST_RESEND = 16
@@ -50,6 +51,9 @@ def hear(task: Task, report: Report, now: int, resend_after: int, *, canceling: 
 
     `canceling`: it is asked to end, and asked again as if nothing had been heard.
     """
+    told = (report.state, report.reason)
+    if told != (task.state, task.reason):
+        task.since_us = now
     task.heard = report.seq
     task.state = report.state
     task.reason, task.condition = report.reason, report.condition
@@ -61,15 +65,15 @@ def hear(task: Task, report: Report, now: int, resend_after: int, *, canceling: 
         task.resend_us, task.resends = now + resend_after * SLOWEST_RESEND, 0
 
 
-def plan_attempt(task: Task, report: Report, attempt: int, at: int, max_attempts: int) -> None:
-    """Puts the task down for another attempt at `at`, after the failure that `report` tells of."""
-    told = report.reason or "no reason given"
-    task.reason = f"attempt {task.attempt} of {max_attempts} failed: {told}; next attempt at {readable(at)}"
+def plan_attempt(task: Task, report: Report, again: Again, now: int) -> None:
+    """Puts the task down for another attempt, after the failure that `report` tells of."""
+    told, at = report.reason or "no reason given", now + again.delay_us
+    task.reason = f"attempt {task.attempt} of {again.max_attempts} failed: {told}; next attempt at {readable(at)}"
     task.condition = report.condition
     task.state = TaskState.SCHEDULED
     task.trouble = Trouble.WAITS_FOR_ATTEMPT
-    task.attempt, task.heard, task.emitted = attempt, 0, 0
-    task.next_attempt_us = at
+    task.attempt, task.heard, task.emitted = again.attempt, 0, 0
+    task.next_attempt_us, task.since_us = at, now
     task.resend_us, task.resends = None, 0
 
 
@@ -84,12 +88,13 @@ def open_attempt(task: Task, now: int, resend_after: int, *, closing: bool = Fal
     task.state = TaskState.SCHEDULED
     task.trouble, task.reason, task.condition = None, "", 0
     task.next_attempt_us, task.held = None, False
+    task.opened_us, task.since_us = task.opened_us or now, now
     task.resend_us, task.resends = now + resend_after, 0
 
 
-def hold(task: Task) -> None:
+def hold(task: Task, now: int) -> None:
     """Puts off what could be dispatched, until its process is resumed."""
-    task.next_attempt_us, task.held, task.trouble = None, True, None
+    task.next_attempt_us, task.held, task.trouble, task.since_us = None, True, None, now
 
 
 def ask_to_end(task: Task, now: int, resend_after: int) -> None:
