@@ -14,7 +14,7 @@ from services.chassis.bus.topics import STATUS
 from services.chassis.outbox import OutboxRow
 from services.executor import wire
 from services.executor.backoff import SECOND, Backoff, give_up_at, next_try, spoken
-from services.executor.domain.cancels import may_run
+from services.executor.domain.cancels import LEAVES_JOBS, may_run
 from services.executor.domain.claims import Claim, ClaimState
 from services.executor.domain.outcomes import Canceled, Done, Outcome, Postponed, Watched
 from services.executor.domain.troubles import Condition, Failure, Trouble, Waiting
@@ -64,14 +64,15 @@ def taken(claim: Claim, now: int, holder: str, lease_seconds: float) -> Change:
     A claim found in the state CLAIMED was left by a holder that died over it, and that counts, however the death
     was seen: by an expired lease or, on SQLite, by the file lock. Uncounted, a task that kills its executor would
     do so for ever. Whatever gets the claim on starts the count again, and a parked attempt may be retried, so that
-    a bystander of other tasks' crashes is not lost.
+    a bystander of other crashes is not lost; but not one whose program may have run, which nobody looked for.
     """
     if claim.cancel:
         return closed(claim, now)
     takeovers = claim.takeovers + (claim.state == ClaimState.CLAIMED)
     if takeovers >= TAKEOVERS:
         reason = f"{TAKEOVERS} executors in a row died while they worked on this attempt; it was set aside"
-        return _failed(claim, now, Failure(Condition.TAKEOVERS_EXHAUSTED, reason, retryable=True))
+        again = claim.type not in LEAVES_JOBS
+        return _failed(claim, now, Failure(Condition.TAKEOVERS_EXHAUSTED, reason, retryable=again))
     values = {**begun(claim, now, holder, lease_seconds), "takeovers": takeovers}
     return _change(claim, values, [] if claim.seq else [event(claim, 1, EXECUTING, now)])
 

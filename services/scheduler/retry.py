@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# Conditions that another attempt meets again, whatever the executor thinks of it: vahana.event.v1.ConditionCode
-# HOST_KEY_MISMATCH and TAKEOVERS_EXHAUSTED. Both need a person.
-NEEDS_A_PERSON = frozenset({3, 14})
+# A condition that another attempt meets again, whatever the executor thinks of it, since it needs a person:
+# vahana.event.v1.ConditionCode HOST_KEY_MISMATCH.
+NEEDS_A_PERSON = frozenset({3})
 _SECOND = 1_000_000
 
 

@@ -41,11 +41,8 @@ def test_a_policy_without_a_number_means_one_attempt() -> None:
     assert after_failure(Policy(0, 1, 1), Failed(1, True, 0), random=0.5) == GiveUp()
 
 
-def test_the_conditions_for_a_person_are_those_of_the_contract() -> None:
-    assert {
-        state_pb2.CONDITION_CODE_HOST_KEY_MISMATCH,
-        state_pb2.CONDITION_CODE_TAKEOVERS_EXHAUSTED,
-    } == retry.NEEDS_A_PERSON
+def test_the_condition_for_a_person_is_that_of_the_contract() -> None:
+    assert {state_pb2.CONDITION_CODE_HOST_KEY_MISMATCH} == retry.NEEDS_A_PERSON
 
 
 def test_a_rule_for_the_condition_takes_the_place_of_the_policy() -> None:
