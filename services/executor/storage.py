@@ -72,7 +72,9 @@ def advance(tx: Tx, changes: Sequence[tuple[Claim, Mapping[str, Any]]]) -> list[
 
     One without new values is returned as it is.
     """
-    after: dict[Key, Claim | None] = {before.key: before for before, values in changes if not values}
+    # By epoch: one executor may tell of a claim twice at once, as its former and as its present holder.
+    after: dict[tuple[Key, int], Claim | None]
+    after = {(before.key, before.epoch): before for before, values in changes if not values}
     alike: dict[tuple[str, ...], list[tuple[Claim, Mapping[str, Any]]]] = {}
     # In the order in which everybody locks claims.
     for before, values in sorted(changes, key=lambda change: change[0].key):
@@ -81,8 +83,9 @@ def advance(tx: Tx, changes: Sequence[tuple[Claim, Mapping[str, Any]]]) -> list[
     for columns, group in alike.items():
         rows = [_fenced(before, values) for before, values in group]
         for row, (before, values), done in zip(rows, group, _update(tx, columns, rows), strict=True):
-            after[before.key] = replace(before, **values, version=row["version"]) if done else None
-    return [after[before.key] for before, _ in changes]
+            written = replace(before, **values, version=row["version"]) if done else None
+            after[before.key, before.epoch] = written
+    return [after[before.key, before.epoch] for before, _ in changes]
 
 
 def _fenced(before: Claim, values: Mapping[str, Any]) -> dict[str, Any]:

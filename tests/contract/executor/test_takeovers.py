@@ -15,7 +15,7 @@ from services.executor.domain.outcomes import Done, Postponed
 from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.runner import World
 from services.executor.tasks.context import TaskContext
-from tests.contract.executor.support import COMPLETED, EXECUTING, FAILED, Executor, dispatch
+from tests.contract.executor.support import COMPLETED, EXECUTING, FAILED, Executor, dispatch, states
 from vahana.event.v1 import state_pb2, task_pb2
 
 
@@ -193,3 +193,18 @@ class AnsweringChannels:
 
     def run(self, script: str, arguments: Sequence[str] = (), **_: object) -> Result:
         return Result(0, b"", b"")
+
+
+@pytest.mark.parametrize("former_first", [True, False])
+def test_of_two_turns_at_one_claim_that_end_at_once_the_present_one_counts(
+    executor: Executor, former_first: bool
+) -> None:
+    executor.accept(dispatch())
+    (former,) = executor.take()
+    executor.expire()
+    (present,) = executor.take()
+    ended = [(former, Done()), (present, Done())]
+    with executor.db.write() as tx:
+        after = executor.ledger.settle(tx, ended if former_first else ended[::-1])
+    assert [claim is not None for claim in after] == ([False, True] if former_first else [True, False])
+    assert states(executor) == [(EXECUTING, False), (COMPLETED, False)]
