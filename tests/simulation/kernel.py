@@ -32,6 +32,18 @@ _AFTER_TROUBLE = 0.3
 """Seconds after which a loop that met an outage goes on."""
 
 
+_ANYWHERE = ("crash", "stop")
+_FAULTS = (
+    *_ANYWHERE * 4,
+    *("database away", "commit refused", "commit unanswered", "experiment away", "answer lost"),
+    *("not published", "published in part", "delayed", "wiped", "not committed"),
+    *("unreachable", "silent", "disk full", "odd failure", "sent twice"),
+)
+"""What goes wrong, as often as it stands here."""
+_PATIENCE = 60
+"""Boundaries after which another fault is drawn, where none has passed that the last one fits."""
+
+
 class Crashed(BaseException):
     """The instance whose code this unwinds is no more."""
 
@@ -97,6 +109,7 @@ class Kernel:
         self._machine = Instance("machine", lambda _: None, outside=True)
         self._depth = 0
         self._until_fault = self.dice.randint(5, 50)
+        self._wanted = ""
 
     def start(self, instance: Instance) -> None:
         """Start an instance, or start it anew."""
@@ -131,7 +144,7 @@ class Kernel:
             return ""
         self.note(place)
         self.now_us += self.dice.randrange(100, 3000)
-        trouble = self._fault(troubles if thread.instance.outside else ("crash", "stop", *troubles, *troubles))
+        trouble = self._fault(thread.instance, troubles)
         if trouble == "crash":
             self._crash(thread.instance)
         elif trouble == "stop":
@@ -158,14 +171,18 @@ class Kernel:
         """The trace, readable."""
         return [f"{(at - _START_US) / SECOND:11.6f} {who:28} {what}" for at, who, what in self.trace]
 
-    def _fault(self, troubles: tuple[str, ...]) -> str:
-        """The next fault, where its time has come."""
+    def _fault(self, instance: Instance, troubles: tuple[str, ...]) -> str:
+        """The next fault, where its time has come: which one is drawn first, and then waited for a place it fits."""
         self._until_fault -= 1
-        if self._until_fault > 0 or self.faults_left == 0 or not troubles:
+        if self._until_fault > 0 or self.faults_left == 0:
+            return ""
+        if self._until_fault % _PATIENCE == 0:
+            self._wanted = self.dice.choice(_FAULTS)
+        fault = self._wanted
+        if fault not in troubles and (fault not in _ANYWHERE or instance.outside):
             return ""
         self._until_fault = self.dice.randint(4, 50)
         self.faults_left -= 1
-        fault = self.dice.choice(troubles)
         self.faults[fault] += 1
         self.note(f"FAULT {fault}")
         return fault
@@ -177,7 +194,7 @@ class Kernel:
         self.spawn(self._machine, f"start {instance.name}", lambda: self.start(instance), self.dice.random() * 3)
 
     def _stop(self, instance: Instance) -> None:
-        seconds = self.dice.choice((0.5, 3, 12, 25))
+        seconds = self.dice.choice((0.5, 3, 15, 25))
         instance.stopped = True
         if seconds > 1:
             self._gone(instance)

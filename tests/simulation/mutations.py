@@ -7,7 +7,7 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from services.chassis.leases import Leases
+from services.chassis.incarnations import Incarnations
 from services.chassis.outbox import Outbox
 from services.executor import storage
 from services.executor.domain.claims import Key
@@ -28,12 +28,12 @@ def no_fence() -> AbstractContextManager[object]:
     return mock.patch.object(Host, "pass_fence", pass_fence)
 
 
-def no_epochs() -> AbstractContextManager[object]:
-    """Whoever held a claim writes to it, whoever holds it by now."""
+def no_fence_of_rows() -> AbstractContextManager[object]:
+    """Whoever held a claim writes to it, at whatever epoch and version it is by now."""
 
-    def advance(tx: Any, before: Any, **values: Any) -> Any:
-        present = storage.lock(tx, [before.key])[before.key]
-        return real(tx, present, **values)
+    def advance(tx: Any, changes: Sequence[tuple[Any, Any]]) -> Any:
+        present = storage.lock(tx, [before.key for before, _ in changes])
+        return real(tx, [(present[before.key], values) for before, values in changes])
 
     real = storage.advance
     return mock.patch.object(storage, "advance", advance)
@@ -41,7 +41,7 @@ def no_epochs() -> AbstractContextManager[object]:
 
 def no_known_events() -> AbstractContextManager[object]:
     """What is recorded already is recorded again."""
-    return mock.patch.object(history, "known", return_value=frozenset())
+    return mock.patch.object(history, "known", side_effect=lambda *_: set())
 
 
 def no_known_claims() -> AbstractContextManager[object]:
@@ -83,15 +83,10 @@ def never_marked() -> AbstractContextManager[object]:
 
 
 def no_resends() -> AbstractContextManager[object]:
-    """What is asked for again stays where it is."""
-    return mock.patch.object(Outbox, "resend", return_value=0)
+    """What the broker lost, or what is asked for again, stays where it is."""
+    return mock.patch.object(Outbox, "_again", return_value=0)
 
 
-def leases_for_all() -> AbstractContextManager[object]:
-    """Everybody gets every lease."""
-    return mock.patch.object(Leases, "acquire", return_value=1)
-
-
-def leases_not_renewed() -> AbstractContextManager[object]:
-    """What is worked on is taken away in the middle."""
-    return mock.patch.object(storage, "renew", return_value=None)
+def readers_go_on() -> AbstractContextManager[object]:
+    """Of topics made anew readers believe that they have read as much as of the former ones."""
+    return mock.patch.object(Incarnations, "stale", return_value=False)

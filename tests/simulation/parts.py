@@ -62,19 +62,20 @@ class Pool:
 
 
 class _Turn:
-    """A consumer for one turn of its loop: one batch, and then the loop is told to stop."""
+    """A consumer for one turn of its loop: one batch, quiet in which it is committed, and the word to stop."""
 
     def __init__(self, member: Member, stop: Flag) -> None:
-        self._member, self._stop, self._polled = member, stop, False
+        self._member, self._stop, self._polls = member, stop, 0
         self.commit, self.retain = member.commit, member.retain
 
     def poll(self, _timeout_s: float, limit: int) -> list[Received]:
         """See bus.api."""
-        if self._polled:
+        self._polls += 1
+        if self._polls == 1:
+            return self._member.poll(limit)
+        if self._polls > 2:
             self._stop.set()
-            return []
-        self._polled = True
-        return self._member.poll(limit)
+        return []
 
     def handled(self, received: Sequence[Received]) -> None:
         """See bus.api; it is committed at the end of the turn."""

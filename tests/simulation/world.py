@@ -8,7 +8,7 @@ from functools import cache
 
 import sqlalchemy as sa
 
-from services.chassis.bus.topics import EVENTSINK
+from services.chassis.bus.topics import EVENTSINK, STATUS
 from services.chassis.outbox import Outbox
 from services.executor.schema import metadata as executor_metadata
 from services.experiment.schema import metadata as experiment_metadata
@@ -91,7 +91,7 @@ class World:
             except RestlessError:
                 complaints.append("it never comes to rest")
             found = violations(records(self.databases, self.hosts, self.plans))
-        return found + self._unheard() + complaints
+        return found + self._told_twice() + self._unheard() + complaints
 
     def _fail(self) -> None:
         """Go on until all faults have happened; where processes end before, more are launched."""
@@ -126,6 +126,17 @@ class World:
             if self._count(db, sa.select(sa.func.count()).where(outbox.c.sent_us.is_(None))):
                 return False
         return self.bus.idle()
+
+    def _told_twice(self) -> list[str]:
+        """Events written more than once: whoever wrote the second one had no right to, and it need not be the same."""
+        found = []
+        for db in (self.databases.scheduler, self.databases.executor):
+            outbox = db.metadata.tables["outbox"].c
+            query = sa.select(outbox.message_id).where(outbox.topic == STATUS.name).group_by(outbox.message_id)
+            with db.read() as tx:
+                twice = tx.execute(query.having(sa.func.count() > 1)).scalars()
+                found += [f"the {db.name} wrote {message_id} more than once" for message_id in twice]
+        return found
 
     def _unheard(self) -> list[str]:
         """Messages that were set aside, which none of these should be."""
