@@ -74,6 +74,11 @@ class Outbox:
         last: int = tx.execute(_LAST_ID).scalar_one()
         return range(last - len(records) + 1, last + 1)
 
+    def is_unsent(self, tx: Tx, ref: str) -> bool:
+        """Tell whether a message of this ref has not left yet, as far as is marked."""
+        columns = self._table.c
+        return tx.execute(sa.select(sa.exists().where(columns.ref == ref, columns.sent_us.is_(None)))).scalar_one()
+
     def resend(self, tx: Tx, ref: str) -> int:
         """Have all kept messages of a ref sent again, under their old ids; return how many."""
         return self._again(tx, self._table.c.ref == ref)

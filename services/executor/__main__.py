@@ -22,6 +22,7 @@ from services.executor.claims import Ledger
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.seats import Sizes
+from services.executor.explaining import Explaining
 from services.executor.handlers import Handlers
 from services.executor.histories import Histories
 from services.executor.looking import JobLook
@@ -32,10 +33,17 @@ from services.executor.schema import metadata
 from services.executor.settings import ExecutorSettings
 from services.executor.tasks import TASKS
 from services.executor.throttle import Throttle
-from services.executor.transport import SCRIPT_SERVICE, SERVICE, ExecutorTransport, ScriptTransport
+from services.executor.transport import (
+    EXPLANATION_SERVICE,
+    SCRIPT_SERVICE,
+    SERVICE,
+    ExecutorTransport,
+    ExplanationTransport,
+    ScriptTransport,
+)
 from services.executor.watcher import Watcher
 from vahana.event.v1 import task_pb2
-from vahana.executor.v1 import executor_pb2_grpc
+from vahana.executor.v1 import executor_pb2_grpc, explanation_pb2_grpc
 
 CHECK_CONNECT_SECONDS = 4.0
 """How long a host that is being checked may take to answer a connection: somebody waits for the report."""
@@ -86,6 +94,8 @@ def wire() -> Chassis:
     add = executor_pb2_grpc.add_ExecutorServiceServicer_to_server
     chassis.rpc.add(add, ExecutorTransport(handlers, resources), SERVICE)
     chassis.rpc.add(executor_pb2_grpc.add_ScriptServiceServicer_to_server, ScriptTransport(resources), SCRIPT_SERVICE)
+    explanations = ExplanationTransport(Explaining(chassis.db))
+    chassis.rpc.add(explanation_pb2_grpc.add_ExplanationServiceServicer_to_server, explanations, EXPLANATION_SERVICE)
     chassis.relay(outbox)
     consumers = Consumers(handlers, Histories(chassis.db, outbox))
     for task_type, topic in TASK_TOPICS.items():

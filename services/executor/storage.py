@@ -171,6 +171,12 @@ def list_open(tx: Tx, tenant: str, after: tuple[int, Key] | None, limit: int) ->
     return _claims(tx, query.order_by(*order).limit(limit))
 
 
+def open_of(tx: Tx, tenant: str, process_id: str) -> list[Claim]:
+    """Return a process's claims that have not ended, the longest accepted first."""
+    open_ = (table.c.process_id == process_id, table.c.tenant == tenant, table.c.state != ClaimState.ENDED)
+    return _claims(tx, sa.select(*_COLUMNS).where(*open_).order_by(table.c.created_us))
+
+
 def tenant_has(tx: Tx, tenant: str, process_id: str) -> bool:
     """Tell whether there are claims of a process, and they are the tenant's."""
     theirs = (table.c.process_id == process_id, table.c.tenant == tenant)

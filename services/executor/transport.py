@@ -3,12 +3,14 @@
 import grpc
 
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role, require_service
+from services.executor.explaining import Explaining
 from services.executor.handlers import Handlers
 from services.executor.resources import EXPERIMENT, Resources
-from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
+from vahana.executor.v1 import executor_pb2, executor_pb2_grpc, explanation_pb2, explanation_pb2_grpc
 
 SERVICE = "vahana.executor.v1.ExecutorService"
 SCRIPT_SERVICE = "vahana.executor.v1.ScriptService"
+EXPLANATION_SERVICE = "vahana.executor.v1.ExplanationService"
 
 
 class ExecutorTransport(executor_pb2_grpc.ExecutorServiceServicer):
@@ -45,3 +47,19 @@ class ScriptTransport(executor_pb2_grpc.ScriptServiceServicer):
         """See the service."""
         require_service(EXPERIMENT)
         return self._resources.render(request)
+
+
+class ExplanationTransport(explanation_pb2_grpc.ExplanationServiceServicer):
+    """Serves vahana.executor.v1.ExplanationService, to the experiment service alone."""
+
+    def __init__(self, explaining: Explaining) -> None:
+        """Take the use cases."""
+        self._explaining = explaining
+
+    def ExplainClaims(
+        self, request: explanation_pb2.ExplainClaimsRequest, context: grpc.ServicerContext
+    ) -> explanation_pb2.ExplainClaimsResponse:
+        """See the service."""
+        require_service(EXPERIMENT)
+        found = self._explaining.claims(caller().tenant, request.process_id)
+        return explanation_pb2.ExplainClaimsResponse(explanations=found)

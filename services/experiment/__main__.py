@@ -23,6 +23,7 @@ from services.experiment.handlers.changing import Changing
 from services.experiment.handlers.checking import Checker
 from services.experiment.handlers.directory import CopiedDirectory
 from services.experiment.handlers.experiments import Experiments
+from services.experiment.handlers.explaining import Explaining
 from services.experiment.handlers.files import Files
 from services.experiment.handlers.history import History
 from services.experiment.handlers.intents import Intents
@@ -34,7 +35,7 @@ from services.experiment.handlers.recording import Recording
 from services.experiment.handlers.rehearsing import Rehearsing
 from services.experiment.handlers.sharing import Sharing
 from services.experiment.handlers.watching import Watching
-from services.experiment.peers import COPIED, EXECUTOR, Executors, owners
+from services.experiment.peers import COPIED, EXECUTOR, SCHEDULER, Executors, Explainers, owners
 from services.experiment.schema import metadata
 from services.experiment.settings import ExperimentSettings
 from services.experiment.transport import (
@@ -68,6 +69,7 @@ def serve(
     source: EntitySource,
     copied: Copies,
     executors: Executors,
+    explainers: Explainers,
     outbox: Outbox,
 ) -> None:
     """Put the service's use cases together and add them to the server."""
@@ -92,6 +94,7 @@ def serve(
         Intents(db, access, outbox=outbox, wakeups=wakeups),
         watching=Watching(db, access, wakeups),
         history=History(db, access),
+        explaining=Explaining(db, access, outbox, explainers),
     )
     processes = ProcessService(Plans(db), Recording(db, wakeups), files)
 
@@ -129,7 +132,7 @@ def wire() -> Chassis:
     )
     copied = Copies(chassis.db, entities, COPIED, peers)
     source = EntitySource(chassis.db, entities, peers)
-    executors = Executors(chassis.peer(EXECUTOR))
+    executor = chassis.peer(EXECUTOR)
     serve(
         chassis.rpc,
         settings,
@@ -137,7 +140,8 @@ def wire() -> Chassis:
         entities=entities,
         source=source,
         copied=copied,
-        executors=executors,
+        executors=Executors(executor),
+        explainers=Explainers(chassis.peer(SCHEDULER), executor),
         outbox=outbox,
     )
     chassis.relay(outbox)

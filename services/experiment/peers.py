@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Generic, TypeVar
@@ -11,19 +11,25 @@ import grpc
 
 from services.chassis.changes import PROFILE, REGISTRY
 from services.chassis.copies import Peer
-from services.chassis.errors import Refusal
+from services.chassis.errors import NotFound, Refusal
 from services.chassis.rpc.client import call_metadata, translate
 from services.chassis.rpc.snapshots import SnapshotPeer
 from vahana.event.v1 import sync_pb2, task_pb2
+from vahana.event.v1.explanation_pb2 import Explanation
 from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
+from vahana.executor.v1 import explanation_pb2 as executor_explanation_pb2
+from vahana.executor.v1 import explanation_pb2_grpc as executor_explanation_pb2_grpc
 from vahana.profile.v1 import snapshot_pb2 as profile_pb2
 from vahana.profile.v1 import snapshot_pb2_grpc as profile_pb2_grpc
 from vahana.registry.v1 import snapshot_pb2 as registry_pb2
 from vahana.registry.v1 import snapshot_pb2_grpc as registry_pb2_grpc
+from vahana.scheduler.v1 import explanation_pb2 as scheduler_explanation_pb2
+from vahana.scheduler.v1 import explanation_pb2_grpc as scheduler_explanation_pb2_grpc
 
-EXECUTOR = "executor"
+EXECUTOR, SCHEDULER = "executor", "scheduler"
 _SCRIPT_SECONDS = 3.0
 _CHECK_SECONDS = 30.0
+_EXPLAIN_SECONDS = 3.0
 _CHECKS_AT_ONCE = 4
 """A check may take long, and must leave threads for all other calls."""
 
@@ -87,12 +93,45 @@ class Executors:
             self._checks.release()
 
 
-def _told(ask: Callable[[], Answer]) -> Told[Answer]:
+class Explainers:
+    """Scheduler and executors, asked what a process waits for. Where one does not answer, that is told."""
+
+    def __init__(self, scheduler: grpc.Channel, executor: grpc.Channel) -> None:
+        """Ask over these channels."""
+        self._scheduler = scheduler_explanation_pb2_grpc.ExplanationServiceStub(scheduler)
+        self._executor = executor_explanation_pb2_grpc.ExplanationServiceStub(executor)
+
+    def run(self, tenant: str, process_id: str) -> Told[Sequence[Explanation]]:
+        """What the scheduler says of a process; no answer and no error where it has not taken it up."""
+        request = scheduler_explanation_pb2.ExplainRunRequest(process_id=process_id)
+        metadata = tuple(call_metadata(tenant))
+        try:
+            return _told(
+                lambda: self._scheduler.ExplainRun(request, timeout=_EXPLAIN_SECONDS, metadata=metadata).explanations,
+                SCHEDULER,
+                expected=NotFound,
+            )
+        except NotFound:
+            return Told(None)
+
+    def claims(self, tenant: str, process_id: str) -> Told[Sequence[Explanation]]:
+        """What the executors say of its attempts."""
+        request = executor_explanation_pb2.ExplainClaimsRequest(process_id=process_id)
+        metadata = tuple(call_metadata(tenant))
+        return _told(
+            lambda: self._executor.ExplainClaims(request, timeout=_EXPLAIN_SECONDS, metadata=metadata).explanations
+        )
+
+
+def _told(ask: Callable[[], Answer], who: str = EXECUTOR, expected: type[Refusal] | tuple[()] = ()) -> Told[Answer]:
+    """What was answered; a refusal that is `expected` is raised."""
     try:
-        with translate(EXECUTOR):
+        with translate(who):
             return Told(ask())
+    except expected:
+        raise
     except Refusal as refusal:
         return Told(None, refusal.message)
     except grpc.RpcError as error:
-        # A rehearsal of a launch is worth having without its script, whatever the executor's trouble is.
-        return Told(None, f"{EXECUTOR} can't answer: {error.details()}")
+        # What was asked for beside this is worth having without it, whatever the other's trouble is.
+        return Told(None, f"{who} can't answer: {error.details()}")

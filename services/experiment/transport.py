@@ -9,6 +9,7 @@ from services.chassis.rpc.auth import caller, require_service
 from services.chassis.rpc.copies import OperatedCopies
 from services.experiment.handlers.changing import Changing
 from services.experiment.handlers.experiments import Experiments
+from services.experiment.handlers.explaining import Explaining
 from services.experiment.handlers.files import Files
 from services.experiment.handlers.history import History
 from services.experiment.handlers.intents import Intents
@@ -91,6 +92,7 @@ class ExperimentService(experiment_pb2_grpc.ExperimentServiceServicer):
         *,
         watching: Watching,
         history: History,
+        explaining: Explaining,
     ) -> None:
         self._experiments = experiments
         self._changing = changing
@@ -99,6 +101,7 @@ class ExperimentService(experiment_pb2_grpc.ExperimentServiceServicer):
         self._intents = intents
         self._watching = watching
         self._history = history
+        self._explaining = explaining
 
     def CreateExperiment(
         self, request: experiment_pb2.CreateExperimentRequest, context: object
@@ -166,6 +169,11 @@ class ExperimentService(experiment_pb2_grpc.ExperimentServiceServicer):
         self, request: experiment_pb2.ListExperimentEventsRequest, context: object
     ) -> experiment_pb2.ListExperimentEventsResponse:
         return self._history.events(caller(), request)
+
+    def ExplainExperiment(
+        self, request: experiment_pb2.ExplainExperimentRequest, context: object
+    ) -> experiment_pb2.ExplainExperimentResponse:
+        return self._explaining.explain(caller(), request)
 
     def ListOutputs(
         self, request: experiment_pb2.ListOutputsRequest, context: object

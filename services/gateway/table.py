@@ -8,6 +8,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from services.chassis.rpc.scopes import IDENTITY
 from vahana.executor.v1 import executor_pb2
+from vahana.executor.v1 import explanation_pb2 as executor_explanation_pb2
 from vahana.experiment.v1 import copy_pb2 as experiment_copy_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2, sharing_pb2
 from vahana.profile.v1 import (
@@ -23,6 +24,7 @@ from vahana.profile.v1 import snapshot_pb2 as profile_snapshot_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2, group_resource_profile_pb2, storage_resource_pb2
 from vahana.registry.v1 import copy_pb2 as registry_copy_pb2
 from vahana.registry.v1 import snapshot_pb2 as registry_snapshot_pb2
+from vahana.scheduler.v1 import explanation_pb2 as scheduler_explanation_pb2
 from vahana.scheduler.v1 import scheduler_pb2
 
 PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
@@ -60,7 +62,11 @@ PRIVATE: dict[str, tuple[ServiceDescriptor, ...]] = {
         profile_snapshot_pb2.DESCRIPTOR.services_by_name["SnapshotService"],
     ),
     "registry": (registry_snapshot_pb2.DESCRIPTOR.services_by_name["SnapshotService"],),
-    "executor": (executor_pb2.DESCRIPTOR.services_by_name["ScriptService"],),
+    "scheduler": (scheduler_explanation_pb2.DESCRIPTOR.services_by_name["ExplanationService"],),
+    "executor": (
+        executor_pb2.DESCRIPTOR.services_by_name["ScriptService"],
+        executor_explanation_pb2.DESCRIPTOR.services_by_name["ExplanationService"],
+    ),
     "experiment": (process_pb2.DESCRIPTOR.services_by_name["ProcessService"],),
 }
 """Called between services alone: never forwarded, but their health may be asked for."""

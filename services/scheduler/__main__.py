@@ -18,8 +18,8 @@ from services.scheduler.runs import Rules
 from services.scheduler.schema import metadata
 from services.scheduler.settings import SchedulerSettings
 from services.scheduler.timers import Timer
-from services.scheduler.transport import SERVICE, SchedulerService
-from vahana.scheduler.v1 import scheduler_pb2_grpc
+from services.scheduler.transport import EXPLANATION_SERVICE, SERVICE, ExplanationService, SchedulerService
+from vahana.scheduler.v1 import explanation_pb2_grpc, scheduler_pb2_grpc
 
 
 def wire() -> Chassis:
@@ -44,6 +44,8 @@ def wire() -> Chassis:
     chassis.background("sweeper", Timer("sweeper", handlers.send_unanswered_again).run)
     chassis.background("inbox", Timer("inbox", handlers.forget_old_messages).run)
     chassis.rpc.add(scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server, SchedulerService(handlers), SERVICE)
+    explanations = ExplanationService(handlers)
+    chassis.rpc.add(explanation_pb2_grpc.add_ExplanationServiceServicer_to_server, explanations, EXPLANATION_SERVICE)
     return chassis
 
 

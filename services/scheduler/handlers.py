@@ -17,6 +17,7 @@ from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.scheduler import early, storage
+from services.scheduler.domain.explaining import Explained, explain
 from services.scheduler.domain.intents import follow, supersedes
 from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
 from services.scheduler.leases import Shards
@@ -118,6 +119,10 @@ class Handlers:
             if run is None:
                 raise NotFound("run", process_id)
             return run, storage.list_tasks(tx, tenant, process_id)
+
+    def explain_run(self, tenant: str, process_id: str) -> list[Explained]:
+        """What a process of the tenant waits for; NotFound where the scheduler has not taken it up."""
+        return explain(*self.get_run(tenant, process_id))
 
     def list_runs(self, tenant: str, page_size: int, page_token: str) -> tuple[list[Run], str]:
         """A page of the tenant's runs that have not ended, the oldest first, and the token of the next page."""

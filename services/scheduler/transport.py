@@ -5,13 +5,17 @@ from __future__ import annotations
 import grpc
 
 from services.chassis.clock import to_timestamp
-from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role
+from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role, require_service
+from services.scheduler.domain.explaining import Explained
 from services.scheduler.domain.model import Run, Task
 from services.scheduler.handlers import Handlers
+from vahana.event.v1 import explanation_pb2 as event_explanation_pb2
 from vahana.event.v1 import state_pb2
-from vahana.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
+from vahana.scheduler.v1 import explanation_pb2, explanation_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
 
 SERVICE = "vahana.scheduler.v1.SchedulerService"
+EXPLANATION_SERVICE = "vahana.scheduler.v1.ExplanationService"
+EXPERIMENT = "experiment"
 
 
 class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
@@ -33,6 +37,32 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
         """See the proto."""
         runs, token = self._handlers.list_runs(_tenant(), request.page_size, request.page_token)
         return scheduler_pb2.ListRunsResponse(runs=map(_run, runs), next_page_token=token)
+
+
+class ExplanationService(explanation_pb2_grpc.ExplanationServiceServicer):
+    """Serves ExplanationService, to the experiment service alone."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def ExplainRun(
+        self, request: explanation_pb2.ExplainRunRequest, context: grpc.ServicerContext
+    ) -> explanation_pb2.ExplainRunResponse:
+        """See the proto."""
+        require_service(EXPERIMENT)
+        found = self._handlers.explain_run(caller().tenant, request.process_id)
+        return explanation_pb2.ExplainRunResponse(explanations=map(_explanation, found))
+
+
+def _explanation(found: Explained) -> event_explanation_pb2.Explanation:
+    return event_explanation_pb2.Explanation(
+        task_id=found.task_id,
+        waits_for=found.waits_for,
+        since=to_timestamp(found.since_us),
+        next=found.next,
+        next_at=to_timestamp(found.next_us) if found.next_us is not None else None,
+        condition_code=state_pb2.ConditionCode.ValueType(found.condition),
+    )
 
 
 def _tenant() -> str:

@@ -123,3 +123,17 @@ def test_a_dry_run_shows_the_script_and_contacts_nobody_unless_asked(
     assert asked["compute_resource_report"]["passed"] is True
     assert asked["compute_resource_report"]["host_key_fingerprint"].startswith("SHA256:")
     assert "yes" in mesh.ok("compute", "check", "local")
+
+
+def test_an_experiment_under_way_says_what_it_waits_for(
+    mesh: RunningMesh, connection: Connection, tmp_path: Path
+) -> None:
+    probe = Probe(connection, tmp_path).create(seconds=30).launch()
+    probe.wait_task("monitor", state_pb2.TASK_STATE_EXECUTING)
+    told = mesh.ok("experiment", "explain", probe.id)
+    assert "its job" in told
+    found = mesh.data("experiment", "explain", probe.id)
+    assert {each.get("task_id", "") for each in found["explanations"]} >= {"monitor", ""}
+    mesh.ok("experiment", "cancel", probe.id)
+    probe.wait_end()
+    assert "waits for nothing" in mesh.ok("experiment", "explain", probe.id)

@@ -57,7 +57,7 @@ def test_codes_and_reasons_belong_together(name, comment):
 
 
 def test_what_reads_is_marked_and_what_writes_is_not():
-    reading = ("Get", "List", "Watch", "Stat", "Download", "Export", "Find", "Read", "Render", "Check")
+    reading = ("Get", "List", "Watch", "Stat", "Download", "Export", "Find", "Read", "Render", "Check", "Explain")
     for services in [*PUBLIC.values(), *PRIVATE.values()]:
         for method in (method for service in services for method in service.methods):
             marked = method.GetOptions().idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS

@@ -1,4 +1,4 @@
-"""vahana experiment validate, cancel, pause, resume, relaunch, clone, tag."""
+"""vahana experiment validate, explain, cancel, pause, resume, relaunch, clone, tag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHECK_SECONDS = 90.0
 
 def register(cli: typer.Typer) -> None:
     """Add the commands to those of `vahana experiment`."""
-    for command in (validate, cancel, pause, resume, relaunch, clone, tag):
+    for command in (validate, explain, cancel, pause, resume, relaunch, clone, tag):
         cli.command()(command)
 
 
@@ -39,6 +39,13 @@ def validate(
     healthy = not check_host or found.compute_resource_report.passed
     passes = healthy and all(verdict.allowed for verdict in found.verdicts)
     raise typer.Exit(ExitCode.OK if passes else ExitCode.FAILED)
+
+
+def explain(ctx: typer.Context, experiment_id: Id, output: Output = Format.TABLE) -> None:
+    """Say what an experiment waits for, since when, and what happens next."""
+    with context(ctx).connect() as connection:
+        found = connection.experiments.ExplainExperiment(pb.ExplainExperimentRequest(experiment_id=experiment_id))
+    views.emit_explanation(output, found)
 
 
 def cancel(ctx: typer.Context, experiment_id: Id, comment: Comment = "", output: Output = Format.TABLE) -> None:

@@ -49,6 +49,14 @@ EVENTS: Columns = {
     "REASON": lambda one: one.change.reason,
 }
 
+_EXPLANATIONS: Columns = {
+    "TASK": lambda one: one.task_id or "(process)",
+    "WAITS FOR": lambda one: one.waits_for,
+    "SINCE": lambda one: moment(one.since),
+    "NEXT": lambda one: one.next,
+    "DUE": lambda one: moment(one.next_at),
+}
+
 _TASKS: Columns = {
     "TASK": lambda one: task_cells(one)[0],
     "STATE": lambda one: task_cells(one)[1],
@@ -173,3 +181,12 @@ def states(names: Sequence[str]) -> list[state_pb2.ExperimentState.ValueType]:
     if unknown:
         raise BadInputError(f"no such state: {', '.join(unknown)}; there are {', '.join(known)}")
     return [known[name.upper()] for name in names]
+
+
+def emit_explanation(output: Format, found: pb.ExplainExperimentResponse) -> None:
+    """Prints what an experiment waits for."""
+    if output is not Format.TABLE:
+        emit_data(output, plain(found))
+        return
+    out().print(f"experiment {visible(found.experiment_id)} {short(state_pb2.ExperimentState, found.state)}")
+    emit_rows(output, found.explanations, _EXPLANATIONS, "it has ended, and waits for nothing")

@@ -103,6 +103,8 @@ HOLDERS = {
     "ReadFile": "executor",
     "WriteFile": "executor",
     "RenderJobScript": "experiment",
+    "ExplainRun": "experiment",
+    "ExplainClaims": "experiment",
 }
 """Who may call what the administrator of "default" may not."""
 
@@ -201,6 +203,7 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
     ("ListExperiments", OK, {"project": "seed-project"}),
     ("WatchExperiment", NOT_FOUND, EXPERIMENT),
     ("ListExperimentEvents", NOT_FOUND, {"experiment_id": "$launched"}),
+    ("ExplainExperiment", NOT_FOUND, EXPERIMENT),
     ("ListOutputs", NOT_FOUND, {"experiment_id": "$launched"}),
     ("PauseExperiment", NOT_FOUND, EXPERIMENT),
     ("ResumeExperiment", NOT_FOUND, EXPERIMENT),
@@ -233,6 +236,8 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
         DENIED,
         {"target": TARGET, "job_submission": {"command": {"arguments": ["x"]}}, **EXPERIMENT, "task_id": "submit"},
     ),
+    ("ExplainRun", DENIED, {"process_id": "$process"}),
+    ("ExplainClaims", DENIED, {"process_id": "$process"}),
     # ends
     ("RemoveGroupMember", NOT_FOUND, MEMBER),
     ("RevokeApiToken", NOT_FOUND, {"token_id": "$token"}),

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from vahana.event.v1 import event_pb2 as _event_pb2
+from vahana.event.v1 import explanation_pb2 as _explanation_pb2
 from vahana.event.v1 import state_pb2 as _state_pb2
 from vahana.event.v1 import task_pb2 as _task_pb2
 from vahana.executor.v1 import executor_pb2 as _executor_pb2
@@ -1336,3 +1337,61 @@ class ResumeExperimentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeExperimentResponse: _TypeAlias = ResumeExperimentResponse  # noqa: Y015
+
+@_typing.final
+class ExplainExperimentRequest(_message.Message):
+    """ExplainExperimentRequest names an experiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainExperimentRequest: _TypeAlias = ExplainExperimentRequest  # noqa: Y015
+
+@_typing.final
+class ExplainExperimentResponse(_message.Message):
+    """ExplainExperimentResponse says what it waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    EXPLANATIONS_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment."""
+    state: _state_pb2.ExperimentState.ValueType
+    """How it stands."""
+    process_id: _builtins.str
+    """Its latest process; empty until launched."""
+    @_builtins.property
+    def explanations(self) -> _containers.RepeatedCompositeFieldContainer[_explanation_pb2.Explanation]:
+        """What each thing that has not ended waits for; empty where the experiment has ended."""
+
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        state: _state_pb2.ExperimentState.ValueType = ...,
+        process_id: _builtins.str = ...,
+        explanations: _abc.Iterable[_explanation_pb2.Explanation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "explanations", b"explanations", "process_id", b"process_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainExperimentResponse: _TypeAlias = ExplainExperimentResponse  # noqa: Y015

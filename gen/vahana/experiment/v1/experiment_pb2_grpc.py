@@ -102,6 +102,11 @@ class ExperimentServiceStub:
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsRequest.SerializeToString,
                 response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsResponse.FromString,
                 _registered_method=True)
+        self.ExplainExperiment = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/ExplainExperiment',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentResponse.FromString,
+                _registered_method=True)
         self.ListOutputs = channel.unary_unary(
                 '/vahana.experiment.v1.ExperimentService/ListOutputs',
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListOutputsRequest.SerializeToString,
@@ -227,6 +232,14 @@ class ExperimentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainExperiment(self, request, context):
+        """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
+        service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOutputs(self, request, context):
         """ListOutputs returns the outputs stored so far. Fails with NOT_FOUND (NOT_FOUND).
         """
@@ -301,6 +314,11 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.ListExperimentEvents,
                     request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsRequest.FromString,
                     response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsResponse.SerializeToString,
+            ),
+            'ExplainExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainExperiment,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentResponse.SerializeToString,
             ),
             'ListOutputs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOutputs,
@@ -662,6 +680,33 @@ class ExperimentService:
             '/vahana.experiment.v1.ExperimentService/ListExperimentEvents',
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsRequest.SerializeToString,
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/ExplainExperiment',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -92,6 +92,10 @@ class ExperimentServiceStub:
     """
     ListExperimentEvents: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentEventsRequest, _experiment_pb2.ListExperimentEventsResponse]
     """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
+    ExplainExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ExplainExperimentRequest, _experiment_pb2.ExplainExperimentResponse]
+    """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
+    service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+    """
     ListOutputs: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ListOutputsRequest, _experiment_pb2.ListOutputsResponse]
     """ListOutputs returns the outputs stored so far. Fails with NOT_FOUND (NOT_FOUND)."""
 
@@ -159,6 +163,10 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     """
     ListExperimentEvents: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentEventsRequest, _experiment_pb2.ListExperimentEventsResponse]  # type: ignore[assignment]
     """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
+    ExplainExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ExplainExperimentRequest, _experiment_pb2.ExplainExperimentResponse]  # type: ignore[assignment]
+    """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
+    service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+    """
     ListOutputs: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListOutputsRequest, _experiment_pb2.ListOutputsResponse]  # type: ignore[assignment]
     """ListOutputs returns the outputs stored so far. Fails with NOT_FOUND (NOT_FOUND)."""
 
@@ -301,6 +309,16 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_pb2.ListExperimentEventsResponse, _abc.Awaitable[_experiment_pb2.ListExperimentEventsResponse]]:
         """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ExplainExperiment(
+        self,
+        request: _experiment_pb2.ExplainExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.ExplainExperimentResponse, _abc.Awaitable[_experiment_pb2.ExplainExperimentResponse]]:
+        """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
+        service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ListOutputs(

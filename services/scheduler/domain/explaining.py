@@ -1,0 +1,80 @@
+"""What a process waits for, since when, and what happens next: in words, from its run and tasks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from services.scheduler.domain.intents import CANCELED_BY_USER, PAUSED_BY_USER
+from services.scheduler.domain.model import Run, Task, Trouble
+from services.scheduler.domain.states import Intent, TaskState, TaskType
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What one thing waits for; `task_id` is empty for the process. Times are microseconds; `next_us` None for none."""
+
+    task_id: str
+    waits_for: str
+    since_us: int
+    next: str
+    next_us: int | None = None
+    condition: int = 0
+
+
+def explain(run: Run, tasks: Sequence[Task]) -> list[Explained]:
+    """All that a process waits for; nothing where it has ended, and at least one thing otherwise."""
+    if run.ended:
+        return []
+    return [*_of_intent(run), *_of_tasks(run, tasks)]
+
+
+def _of_intent(run: Run) -> Iterator[Explained]:
+    if run.intent is Intent.PAUSE:
+        yield Explained(
+            "", f"it is {run.intent_reason}", run.updated_us, "it goes on when it is resumed", None, PAUSED_BY_USER
+        )
+    elif run.intent is Intent.CANCEL:
+        after = "it is CANCELED once all of its jobs are proven gone"
+        yield Explained("", f"it is being {run.intent_reason}", run.updated_us, after, None, CANCELED_BY_USER)
+
+
+def _of_tasks(run: Run, tasks: Sequence[Task]) -> Iterator[Explained]:
+    open_ = [task for task in tasks if not task.ended]
+    turn = [task for task in open_ if task.state is not TaskState.CREATED or task.pending == 0]
+    yield from (_of_task(run, task) for task in turn)
+    later = len(open_) - len(turn)
+    if later:
+        what = "1 task waits" if later == 1 else f"{later} tasks wait"
+        yield Explained(
+            "", f"{what} for those before", run.created_us, "each begins when the last it waits for has ended"
+        )
+
+
+def _of_task(run: Run, task: Task) -> Explained:
+    waits_for, after, at = _state(task)
+    since = run.updated_us if task.since_us is None else task.since_us
+    return Explained(task.task_id, waits_for, since, after, at, task.condition)
+
+
+def _state(task: Task) -> tuple[str, str, int | None]:
+    """What it waits for, what happens next, and when that is due."""
+    if task.held:
+        return "its turn has come, but nothing new begins while the process is paused", "it begins once resumed", None
+    if task.next_attempt_us is not None:
+        return task.reason, f"attempt {task.attempt} is dispatched", task.next_attempt_us
+    if task.state is TaskState.CREATED:
+        return "its turn has come", "it is dispatched", None
+    if task.state is TaskState.SCHEDULED:
+        sent = f", and sent again {task.resends} times since" if task.resends else ""
+        told = f"attempt {task.attempt} was dispatched{sent}; no executor has begun it"
+        return told, "the dispatch is sent again", task.resend_us
+    return (*_under_way(task), None)
+
+
+def _under_way(task: Task) -> tuple[str, str]:
+    if task.trouble is Trouble.BLOCKED:
+        return task.reason, "it goes on as soon as that is over, and fails when its time for that is spent"
+    if task.type is TaskType.MONITORING:
+        return "its job has not ended", "an executor tells how it ends"
+    return f"an executor works on attempt {task.attempt}", "the executor tells how it ends"
