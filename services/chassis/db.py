@@ -32,6 +32,10 @@ _UNAVAILABLE_SQLITE = frozenset(
 
 _READ_ONLY = "25006"
 """PostgreSQL's answer where the server we reach is a standby, as after a failover: another one will take writes."""
+_OVER_LIMIT = "54"
+"""PostgreSQL's class of what is too large for it, as an indexed value may be: the driver calls it operational, yet
+it is the value that is wrong, and waiting mends nothing.
+"""
 
 
 def now_us(tx: Tx) -> int:
@@ -228,8 +232,11 @@ def _is_unavailable(dialect: str, error: sa.exc.DBAPIError) -> bool:
     if dialect == "sqlite":
         code = getattr(error.orig, "sqlite_errorcode", 0)
         return code & 0xFF in _UNAVAILABLE_SQLITE
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state.startswith(_OVER_LIMIT):
+        return False
     return (
         error.connection_invalidated
         or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
-        or getattr(error.orig, "sqlstate", "") == _READ_ONLY
+        or state == _READ_ONLY
     )

@@ -8,6 +8,8 @@ from services.chassis.db import Tx, insert_ignore
 
 LONGEST_KEY = 200
 """As much of a key as is kept: foreign producers give keys of any length."""
+LONGEST_REASON = 2_000
+"""As much of a reason as is kept: an error may quote the message it is about."""
 
 
 class Parked:
@@ -26,12 +28,12 @@ class Parked:
             "consumer": consumer,
             "key": _storable(received.key)[:LONGEST_KEY],
             "value": received.value,
-            "reason": _storable(reason),
+            "reason": _storable(reason)[:LONGEST_REASON],
             "parked_us": clock.now_us(),
         }
         insert_ignore(tx, self._table, [row])
 
 
 def _storable(text: str) -> str:
-    """Return the text without what PostgreSQL refuses: setting a message aside must not fail for what is in it."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """Return the text without what databases refuse: setting a message aside must not fail for what is in it."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -83,6 +83,8 @@ class Handlers:
         return known
 
     def _accept_again(self, tx: Tx, claim: Claim, envelope: event_pb2.Envelope, now: int) -> None:
+        if claim.tenant != envelope.tenant:
+            return
         if claim.state == ClaimState.ENDED:
             self._ledger.outbox.resend(tx, claim.key.ref)
         elif not claim.dispatched:

@@ -14,7 +14,7 @@ from services.chassis.bus.topics import Topic
 from services.chassis.consume import ConsumerLoop
 from services.chassis.db import Database
 from services.chassis.errors import Unavailable
-from services.chassis.parked import Parked
+from services.chassis.parked import LONGEST_REASON, Parked
 
 TOPIC = Topic("test.events", 3, 0)
 
@@ -277,3 +277,12 @@ def test_a_message_is_set_aside_whatever_is_in_it(db, metadata):
         Parked(metadata).add(tx, "test", received, "ValueError: \0")
     (row,) = parked(db, metadata)
     assert (row["key"], row["reason"]) == ("k\N{REPLACEMENT CHARACTER}" * 100, "ValueError: \N{REPLACEMENT CHARACTER}")
+
+
+@pytest.mark.parametrize("quoted", ["\udcff", "x" * 1_000_000])
+def test_a_message_is_set_aside_whatever_its_error_quotes(db, metadata, quoted):
+    with db.write() as tx:
+        Parked(metadata).add(tx, "test", Received(TOPIC.name, "p", b"", (), 0, 0), f"ValueError: {quoted}")
+    (row,) = parked(db, metadata)
+    assert len(row["reason"]) == min(LONGEST_REASON, len("ValueError: ") + len(quoted))
+    assert row["reason"].startswith("ValueError: ")

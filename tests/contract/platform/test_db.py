@@ -1,5 +1,6 @@
 """Transactions, on both databases."""
 
+import random
 import threading
 
 import pytest
@@ -160,4 +161,14 @@ def test_a_standby_that_takes_no_writes_is_unavailable(postgres, metadata, note)
 
     with pytest.raises(Unavailable):
         write_to_it()
+    db.close()
+
+
+def test_a_value_too_large_for_its_index_is_no_outage(postgres):
+    metadata = sa.MetaData()
+    indexed = sa.Table("indexed", metadata, sa.Column("text", sa.Text, primary_key=True))
+    db = Database(postgres.database(), metadata)
+    db.create_tables()
+    with pytest.raises(sa.exc.OperationalError, match="index row"), db.write() as tx:
+        tx.execute(sa.insert(indexed), [{"text": random.Random(1).randbytes(20_000).hex()}])
     db.close()
