@@ -106,7 +106,11 @@ def test_it_does_nothing(consumed, topic, value):
     assert consumed(topic, value) == []
 
 
-@pytest.mark.parametrize("strange", [{"attempt": 2**32 - 1}, {"process": "p" * 100_000}, {"process": "nul\0"}])
+@pytest.mark.parametrize(
+    "strange",
+    [{"attempt": 2**32 - 1}, {"process": "p" * 100_000}, {"process": "nul\0"}],
+    ids=["absurd number", "huge", "nul"],
+)
 @pytest.mark.parametrize(("topic", "message"), [(DISPATCH, dispatch), (CANCEL, cancel)])
 def test_absurd_numbers_and_strings_hold_nobody_up(consumed, topic, message, strange):
     assert len(consumed(topic, message(**strange))) <= 1

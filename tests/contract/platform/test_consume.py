@@ -279,7 +279,7 @@ def test_a_message_is_set_aside_whatever_is_in_it(db, metadata):
     assert (row["key"], row["reason"]) == ("k\N{REPLACEMENT CHARACTER}" * 100, "ValueError: \N{REPLACEMENT CHARACTER}")
 
 
-@pytest.mark.parametrize("quoted", ["\udcff", "x" * 1_000_000])
+@pytest.mark.parametrize("quoted", ["\udcff", "x" * 1_000_000], ids=["no text", "huge"])
 def test_a_message_is_set_aside_whatever_its_error_quotes(db, metadata, quoted):
     with db.write() as tx:
         Parked(metadata).add(tx, "test", Received(TOPIC.name, "p", b"", (), 0, 0), f"ValueError: {quoted}")
