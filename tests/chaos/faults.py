@@ -13,6 +13,7 @@ from random import Random
 from tests.e2e.conftest import RunningMesh
 from vahana_client.mesh.kafka import LocalKafka
 from vahana_client.mesh.ports import SERVICES
+from vahana_client.mesh.postgres import LocalPostgres
 
 STOPS = (0.3, 1.0, 3.0, 12.0)
 """Seconds a process is stopped for: the last is beyond every lease."""
@@ -20,18 +21,25 @@ STOPS = (0.3, 1.0, 3.0, 12.0)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much goes wrong, and how fast: seconds between two faults."""
+    """How much goes wrong: services killed or stopped, the broker wiped, PostgreSQL killed; `pause` is the seconds
+    between two faults.
+    """
 
     faults: int
     wipes: int
     pause: float
+    postgres: int = 0
+
+    def at(self, times: int) -> set[int]:
+        """Before which faults something else happens, so many times, evenly spread."""
+        return {self.faults * (number + 1) // (times + 1) for number in range(times)}
 
 
 class Faults:
     """Makes faults on a thread of its own until its budget is spent."""
 
-    def __init__(self, mesh: RunningMesh, seed: int, budget: Budget) -> None:
-        self._mesh, self._dice, self._budget = mesh, Random(seed), budget
+    def __init__(self, mesh: RunningMesh, seed: int, budget: Budget, postgres: LocalPostgres | None = None) -> None:
+        self._mesh, self._dice, self._budget, self._postgres = mesh, Random(seed), budget, postgres
         self._stopped: dict[int, float] = {}
         self._thread = threading.Thread(target=self._run, name="faults")
         self.made: Counter[str] = Counter()
@@ -54,10 +62,12 @@ class Faults:
 
     def _run(self) -> None:
         try:
-            wipes = {self._budget.faults * (n + 1) // (self._budget.wipes + 1) for n in range(self._budget.wipes)}
+            wipes, kills = self._budget.at(self._budget.wipes), self._budget.at(self._budget.postgres)
             for number in range(self._budget.faults):
                 if number in wipes:
                     self._wipe()
+                if number in kills and self._postgres is not None:
+                    self._kill(self._postgres)
                 self._strike()
                 self._let_pass(self._dice.uniform(0.5, 1.5) * self._budget.pause)
             self._let_pass(max(STOPS))
@@ -105,6 +115,13 @@ class Faults:
         finally:
             os.kill(supervisor, signal.SIGCONT)
         self.made["broker wiped"] += 1
+
+    def _kill(self, postgres: LocalPostgres) -> None:
+        """Have PostgreSQL crash, and come back after a while with what was committed."""
+        postgres.kill()
+        self._let_pass(self._dice.uniform(0.5, 4.0))
+        postgres.start()
+        self.made["PostgreSQL killed"] += 1
 
     @staticmethod
     def _send(pid: int, number: signal.Signals) -> None:

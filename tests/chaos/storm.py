@@ -15,6 +15,7 @@ from tests.e2e.conftest import RunningMesh
 from tests.e2e.probe import prepare
 from vahana.event.v1 import state_pb2
 from vahana_client.mesh.ports import SERVICES
+from vahana_client.mesh.postgres import LocalPostgres
 
 _LAUNCHERS = 4
 _STILL_SECONDS = 120.0
@@ -32,14 +33,21 @@ class Storm:
     seconds: float = 0.0
 
 
-def storm(directory: Path, *, experiments: int, budget: Budget, seed: int) -> Storm:
-    """Run it. The seed decides the faults; what they meet is up to the machine."""
+def storm(
+    directory: Path, *, experiments: int, budget: Budget, seed: int, postgres: LocalPostgres | None = None
+) -> Storm:
+    """Run it, on SQLite or on a PostgreSQL that may be killed too. The seed decides the faults; what they meet is up
+    to the machine.
+    """
     mesh = RunningMesh(directory / "home")
     mesh.environment["VAHANA_BLOCKED_BUDGET_SECONDS"] = "900"
+    if postgres is not None:
+        owners = [name for name in SERVICES if name != "gateway"]
+        mesh.environment |= {f"VAHANA_{name.upper()}_DATABASE_URL": postgres.create(name) for name in owners}
     try:
         mesh.ok("up", "--detach", "--free-ports", seconds=180)
         prepare(mesh, directory)
-        return _run(mesh, directory, experiments, Faults(mesh, seed, budget), Random(seed))
+        return _run(mesh, directory, experiments, Faults(mesh, seed, budget, postgres), Random(seed))
     finally:
         mesh.vahana("down")
 
