@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import authentication, calls, claims, experiments, files, report, ssh
 from bench.figures import Figure, Goal
-from bench.flow import compared
+from bench.flow import compared, takeover
 from bench.mesh import fresh_mesh
 from bench.probe import Probe, prepare
 from services.chassis import log
@@ -54,6 +54,8 @@ def measure(directory: Path, seed: int) -> Iterator[Figure]:
         report.progress("files")
         yield from files.both_ways(connection, directory, seed)
     yield from compared.steps(directory)
+    report.progress("a scheduler's processes taken over")
+    yield from takeover.taken_over(directory / "takeover")
     report.progress("the executor alone")
     yield from claims.measured(directory)
     report.progress("authentication")

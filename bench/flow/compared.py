@@ -28,7 +28,7 @@ _Measured = tuple[Idle, list[Wave]]
 
 def steps(directory: Path) -> Iterator[Figure]:
     """Measure all of them."""
-    with _broker(directory) as (kafka, pid):
+    with broker(directory) as (kafka, pid):
         report.progress("the bare flow")
         with bare_flow(kafka, pid, directory / "sketch") as bare:
             names = [f"p{number}" for number in range(_NEEDED)]
@@ -85,7 +85,7 @@ def _beside_dbos(store: str, measured: _Measured, theirs: Mapping[str, float]) -
 
 
 @contextmanager
-def _broker(directory: Path) -> Iterator[tuple[LocalKafka, int]]:
+def broker(directory: Path) -> Iterator[tuple[LocalKafka, int]]:
     ports = choose_ports({}, {}, free=True)
     kafka = LocalKafka(directory, ports["kafka"], ports["kafka-controller"])
     kafka.prepare()
@@ -97,7 +97,7 @@ def _broker(directory: Path) -> Iterator[tuple[LocalKafka, int]]:
 
 
 @contextmanager
-def _postgres() -> Iterator[Mapping[str, str]]:
+def postgres() -> Iterator[Mapping[str, str]]:
     """A database for each service that has one."""
     # The account PostgreSQL runs as must be able to enter the directory.
     directory = Path(tempfile.mkdtemp(prefix="vahana-postgres-"))
@@ -112,5 +112,5 @@ def _postgres() -> Iterator[Mapping[str, str]]:
 
 _STORES: dict[str, Callable[[], AbstractContextManager[Mapping[str, str]]]] = {
     "sqlite": lambda: nullcontext({}),
-    "postgresql": _postgres,
+    "postgresql": postgres,
 }

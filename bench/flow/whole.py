@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,11 +45,11 @@ class Place:
 class WholeFlow:
     """See waves.Flow. The names it is given are those of experiments created before."""
 
-    def __init__(self, bus: Bus, experiments: Connection, pids: Sequence[int]) -> None:
-        """Launch straight at the experiment service, and hear of ends as the event sink does."""
+    def __init__(self, bus: Bus, experiments: Connection, pids: Mapping[str, int]) -> None:
+        """Launch straight at the experiment service, and hear of ends as the event sink does. `pids` are by name."""
+        self.bus, self.processes = bus, pids
         self._experiments = experiments.experiments
         self._consumer: Consumer = bus.consumer("vahana.bench", [STATUS])
-        self._pids = [*pids, os.getpid()]
         self._launches: set[Any] = set()
 
     def create(self, count: int) -> list[str]:
@@ -65,6 +65,12 @@ class WholeFlow:
         request = experiment_pb2.LaunchExperimentRequest(experiment_id=process, request_id=new_request_id())
         self._launches.add(self._experiments.LaunchExperiment.future(request, timeout=60))
 
+    def launched(self) -> None:
+        """Wait until all launches are answered."""
+        for each in self._launches:
+            each.result()
+        self._launches.clear()
+
     def ended(self) -> Sequence[str]:
         """See waves.Flow."""
         done = {each for each in self._launches if each.done()}
@@ -78,24 +84,27 @@ class WholeFlow:
 
     def pids(self) -> Sequence[int]:
         """See waves.Flow."""
-        return self._pids
+        return [*self.processes.values(), os.getpid()]
 
     def close(self) -> None:
         """Give up connections."""
         self._consumer.close()
 
 
+Plans = list[ProcessPlan]
+
+
 @contextmanager
-def whole_flow(place: Place) -> Iterator[WholeFlow]:
-    """The mesh; ended when left."""
+def whole_flow(place: Place, adapt: Callable[[Plans], Plans] = lambda plans: plans) -> Iterator[WholeFlow]:
+    """The mesh, of the processes that `adapt` makes of the usual ones; ended when left."""
     home = Home(place.home)
     home.make()
     ensure_identities(home)
     ports = choose_ports({}, {}, free=True)
     options = MeshOptions(kafka=place.kafka.bootstrap, local_host=False)
     with ExitStack() as stack:
-        plans = [_adapted(plan, place) for plan in plan_mesh(home, ports, options).plans]
-        running = [stack.enter_context(_running(plan)) for plan in plans]
+        plans = adapt([_adapted(plan, place) for plan in plan_mesh(home, ports, options).plans])
+        running = {plan.name: stack.enter_context(_running(plan)) for plan in plans}
         _wait_until_all_answer(plans)
         addresses = {name: f"127.0.0.1:{ports[name]}" for name in SERVICES}
         gateway = stack.enter_context(Connection(addresses["gateway"], home.token_file("admin").read_text().strip()))
@@ -103,7 +112,8 @@ def whole_flow(place: Place) -> Iterator[WholeFlow]:
         token = gateway.identity.ExchangeToken(identity_pb2.ExchangeTokenRequest()).access_token
         direct = stack.enter_context(Connection(addresses["experiment"], token))
         bus = KafkaBus(place.kafka.bootstrap, topic_prefix=place.prefix)
-        flow = WholeFlow(bus, direct, [place.kafka_pid, *(each.record.pid for each in running)])
+        pids = {name: each.record.pid for name, each in running.items()}
+        flow = WholeFlow(bus, direct, {"kafka": place.kafka_pid, **pids})
         stack.callback(flow.close)
         yield flow
 
