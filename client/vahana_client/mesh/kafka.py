@@ -36,12 +36,12 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# A killed consumer's successor reads after 6 s, where the defaults would make it 45.
+# A killed consumer's successor reads after 4.5 s, where the defaults would make it 45.
 group.initial.rebalance.delay.ms=0
 group.consumer.min.session.timeout.ms=3000
-group.consumer.session.timeout.ms=6000
+group.consumer.session.timeout.ms=4500
 group.consumer.min.heartbeat.interval.ms=500
-group.consumer.heartbeat.interval.ms=1500
+group.consumer.heartbeat.interval.ms=1000
 # A killed broker may come back after 2 s, where it would be held for a double of itself for 9.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500

@@ -32,7 +32,7 @@ _UPDATE_TASK = (
 
 def insert(tx: Tx, tenant: str, row: Process, tasks: Sequence[Task], plan: Sequence[bytes]) -> None:
     """Add a process with its tasks and its plan, both in the plan's order."""
-    tx.execute(sa.insert(process).values(fields(row)))
+    tx.execute(sa.insert(process), fields(row))
     tx.execute(sa.insert(task), [{"tenant": tenant, **fields(each)} for each in tasks])
     planned = [
         {"tenant": tenant, "process_id": row.process_id, "ordinal": ordinal, "content": content}
