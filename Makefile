@@ -1,7 +1,7 @@
 # The first time, each of these sets up all it needs; after that setting up takes no time.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup packages jars demo up test lint lint-python lint-protos lint-typescript gen gen-check lock bench
+.PHONY: help setup packages jars demo up test lint lint-python lint-protos lint-typescript gen gen-check lock chaos bench
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -84,6 +84,10 @@ lock: ## pin dependencies anew in requirements.lock: hashes, no addresses
 	python3 -m venv .run/lock && .run/lock/bin/pip install -q uv==0.13.9
 	.run/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --all-extras --no-emit-package vahana pyproject.toml -o requirements.lock
+
+chaos: setup ## kill everything for a quarter of an hour: 5,000 simulated seeds, then the long storm on PostgreSQL
+	VAHANA_SEEDS=5000 $(BIN)/pytest -n 2 -q tests/simulation/test_seeds.py
+	$(PY) -m tests.chaos
 
 bench: setup ## measure what is promised, against its goals
 	$(PY) -m bench
