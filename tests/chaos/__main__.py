@@ -1,4 +1,4 @@
-"""The long storm: `python -m tests.chaos [--seed N]`, on PostgreSQL. Prints a report; ends with 1 where it finds a fault.
+"""The long storm: `python -m tests.chaos [--seed N]`, on PostgreSQL. Prints a report; ends with 1 at any fault.
 
 Three hundred experiments, five hundred services killed or stopped, the broker wiped three times, PostgreSQL killed five
 times. The same seed makes the same faults; what they meet is up to the machine.
