@@ -164,6 +164,8 @@ def test_an_open_host_asks_for_no_grant_and_charges_what_one_names():
 @given(resources, profiles, st.frozensets(st.sampled_from("fgh")), st.booleans())
 def test_a_restricted_host_is_open_to_who_has_one_whole_grant(wanted, given_profiles, of, is_restricted):
     host = replace(HOST, restricted=is_restricted)
+    # A node is a CPU at least.
+    takes = replace(wanted, cpu_count=max(wanted.cpu_count, wanted.node_count))
     judgement = judge(launch(compute_resource=host, resources=wanted, profiles=tuple(given_profiles), groups=of))
     whole = [
         grant
@@ -173,7 +175,7 @@ def test_a_restricted_host_is_open_to_who_has_one_whole_grant(wanted, given_prof
         if grant.compute_resource == "cluster"
         and (not grant.batch_queues or wanted.batch_queue in grant.batch_queues)
         and (not grant.allocations or wanted.allocation in ("", *grant.allocations))
-        and all(getattr(wanted, name) <= (getattr(grant.limits, name) or 99) for name in AMOUNTS)
+        and all(getattr(takes, name) <= (getattr(grant.limits, name) or 99) for name in AMOUNTS)
     ]
     assert judgement.allowed == (not is_restricted or bool(whole))
     assert sum(not each.allowed for each in judgement.verdicts) <= 1
