@@ -15,10 +15,11 @@ from vahana.registry.v1 import application_pb2
 from vahana_client import files
 from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.output import short
+from vahana_client.cli.retries import task_retries
 from vahana_client.cli.yaml_file import read_mapping, scalar
 
 _REQUIRED = ("name", "project", "application", "compute_resource")
-_OPTIONAL = ("queue", "cleanup", "description", "inputs", "tags", "resources")
+_OPTIONAL = ("queue", "cleanup", "description", "inputs", "tags", "resources", "retries")
 _FILE_TYPES = (application_pb2.DATA_TYPE_URI, application_pb2.DATA_TYPE_URI_COLLECTION)
 
 Types = Mapping[str, int]
@@ -59,6 +60,7 @@ def read_experiment(path: Path) -> ExperimentFile:
     if not isinstance(tags, list):
         faults.append(("tags", "must be a list of words"))
     resources = _resources(data, faults)
+    retries = task_retries(data.get("retries") or {}, faults)
     if faults:
         raise BadInputError(f"{path} does not describe an experiment", faults)
     name, _, version = scalar(data["application"]).partition("@")
@@ -69,6 +71,7 @@ def read_experiment(path: Path) -> ExperimentFile:
         application_version=version,
         compute_resource=scalar(data["compute_resource"]),
         resources=resources,
+        retries=retries,
         tags=[scalar(tag) for tag in tags],
         cleanup_policy=pb.CleanupPolicy.Value(cleanup),
         description=scalar(data.get("description") or ""),

@@ -145,6 +145,7 @@ def _sound(catalog: Catalog, asked: _Asked) -> Checked:
     application = catalog.application(asked.tenant, spec.application, spec.application_version)
     resource = catalog.compute_resource(asked.tenant, spec.compute_resource)
     found = faults(spec, Surroundings(asked.project_known, application, resource, asked.sizes))
+    found += specs.retry_faults(asked.message)
     if application is not None and application.retired and asked.new & {"application", "application_version"}:
         title = f"{application.name} {application.version}"
         found.append(Fault("spec.application", f"{title} is retired: choose another version"))

@@ -28,7 +28,7 @@ class Prepared:
 
 def prepare(who: Identity, experiment_id: str, rehearsed: Rehearsed, bounds: plans.Bounds) -> Prepared:
     """A process of the experiment, launched by `who`."""
-    planned = [plans.planned_task(each, bounds) for each in rehearsed.plan()]
+    planned = plans.planned_tasks(rehearsed.plan(), bounds, rehearsed.checked.pinned.retries)
     contents = [each.SerializeToString(deterministic=True) for each in planned]
     process = _process(who, experiment_id, rehearsed)
     return Prepared(

@@ -72,7 +72,7 @@ class Rehearsing:
     def _shown(self, experiment_id: str, rehearsed: Rehearsed) -> pb.ValidateExperimentResponse:
         resource = rehearsed.checked.compute_resource
         return pb.ValidateExperimentResponse(
-            tasks=[plans.planned_task(each, self._bounds) for each in rehearsed.plan()],
+            tasks=plans.planned_tasks(rehearsed.plan(), self._bounds, rehearsed.checked.pinned.retries),
             directory=directory(resource, experiment_id, _PROCESS),
             verdicts=[_verdict(each) for each in rehearsed.judgement.verdicts],
             target=plans.target(resource),

@@ -23,6 +23,7 @@ from services.experiment.domain.plan import (
     TaskType,
 )
 from vahana.event.v1 import task_pb2 as pb
+from vahana.experiment.v1 import experiment_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,37 @@ class Bounds:
     blocked_budget: float
 
 
-def planned_task(task: PlannedTask, bounds: Bounds) -> pb.PlannedTask:
-    """One task of a plan."""
+def planned_tasks(
+    tasks: Iterable[PlannedTask], bounds: Bounds, retries: Iterable[experiment_pb2.TaskRetry]
+) -> list[pb.PlannedTask]:
+    """The tasks of a plan, with the usual bounds but for what `retries` say of tasks of their types."""
+    special = {each.task_type: each.retry for each in retries}
+    return [_planned_task(each, _retry(bounds, special.get(each.type.value))) for each in tasks]  # type: ignore[call-overload]
+
+
+def _retry(bounds: Bounds, special: pb.RetryPolicy | None) -> pb.RetryPolicy:
+    policy = pb.RetryPolicy(
+        max_attempts=bounds.max_attempts,
+        initial_backoff=_duration(bounds.initial_backoff),
+        max_backoff=_duration(bounds.max_backoff),
+        blocked_budget=_duration(bounds.blocked_budget),
+    )
+    if special is not None:
+        for descriptor, _ in special.ListFields():
+            # A duration is taken whole: merged, it would keep parts of the usual one.
+            policy.ClearField(descriptor.name)  # type: ignore[arg-type]
+        policy.MergeFrom(special)
+    return policy
+
+
+def _planned_task(task: PlannedTask, retry: pb.RetryPolicy) -> pb.PlannedTask:
     return pb.PlannedTask(
         task_id=task.task_id,
         type=task.type.value,  # type: ignore[arg-type]
         depends_on=task.depends_on,
         trigger_rule=task.trigger.value,  # type: ignore[arg-type]
         required=task.required,
-        retry=pb.RetryPolicy(
-            max_attempts=bounds.max_attempts,
-            initial_backoff=_duration(bounds.initial_backoff),
-            max_backoff=_duration(bounds.max_backoff),
-            blocked_budget=_duration(bounds.blocked_budget),
-        ),
+        retry=retry,
         spec=_task_spec(task.type, task.content),
     )
 

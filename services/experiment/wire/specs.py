@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.experiment.domain.spec import CleanupPolicy, File, InputValue, Spec
+from services.experiment.domain.spec import CleanupPolicy, Fault, File, InputValue, Spec
 from services.experiment.wire import facts
 from vahana.experiment.v1 import experiment_pb2 as pb
 
@@ -22,6 +22,20 @@ def spec(message: pb.ExperimentSpec, sizes: Mapping[str, int]) -> Spec:
         inputs=tuple(_input(each, sizes) for each in message.inputs),
         cleanup_policy=CleanupPolicy(message.cleanup_policy),
     )
+
+
+def retry_faults(message: pb.ExperimentSpec) -> list[Fault]:
+    """What is wrong with its retry policies, beyond what the contract itself refuses."""
+    faults, seen = [], set[int]()
+    for number, each in enumerate(message.retries):
+        field, retry = f"spec.retries[{number}]", each.retry
+        if each.task_type in seen:
+            faults.append(Fault(f"{field}.task_type", "stands there twice: put all bounds of a type into one policy"))
+        seen.add(each.task_type)
+        both = retry.HasField("initial_backoff") and retry.HasField("max_backoff")
+        if both and retry.initial_backoff.ToTimedelta() > retry.max_backoff.ToTimedelta():
+            faults.append(Fault(f"{field}.retry.initial_backoff", "is longer than max_backoff: shorten the one"))
+    return faults
 
 
 def digests(message: pb.ExperimentSpec) -> set[str]:

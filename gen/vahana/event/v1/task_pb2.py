@@ -22,60 +22,81 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vahana.event.v1 import state_pb2 as vahana_dot_event_dot_v1_dot_state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avahana/event/v1/task.proto\x12\x0fvahana.event.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xbd\x01\n\x06Target\x12\x18\n\x10\x63ompute_resource\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\r\n\x05login\x18\x04 \x01(\t\x12\x11\n\thost_keys\x18\x05 \x03(\t\x12\x15\n\rcredential_id\x18\x06 \x01(\t\x12\x0f\n\x07scratch\x18\x07 \x01(\t\x12\x30\n\x0bjob_manager\x18\x08 \x01(\x0e\x32\x1b.vahana.event.v1.JobManager\"\xb3\x01\n\x0cJobResources\x12\x13\n\x0b\x62\x61tch_queue\x18\x01 \x01(\t\x12\x12\n\nallocation\x18\x02 \x01(\t\x12\x12\n\nnode_count\x18\x03 \x01(\r\x12\x11\n\tcpu_count\x18\x04 \x01(\r\x12\x12\n\nmemory_mib\x18\x05 \x01(\x04\x12,\n\twall_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tgpu_count\x18\x07 \x01(\r\"\xa2\x02\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\r\x12\x32\n\x0finitial_backoff\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0bmax_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0e\x62locked_budget\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0ctotal_budget\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0c\x62y_condition\x18\x06 \x03(\x0b\x32\x1f.vahana.event.v1.ConditionRetry\"\xc3\x01\n\x0e\x43onditionRetry\x12\x37\n\x0f\x63ondition_codes\x18\x01 \x03(\x0e\x32\x1e.vahana.event.v1.ConditionCode\x12\x14\n\x0cmax_attempts\x18\x02 \x01(\r\x12\x32\n\x0finitial_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0bmax_backoff\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x1c\n\x07\x43ommand\x12\x11\n\targuments\x18\x01 \x03(\t\"2\n\x13\x45nvironmentVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\n\n\x08\x45nvSetup\"O\n\rDataStagingIn\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x11\n\tfile_name\x18\x04 \x01(\t\"\xb5\x01\n\nCommandSet\x12*\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x18.vahana.event.v1.Command\x12\x14\n\x0cmodule_loads\x18\x02 \x03(\t\x12\x39\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32$.vahana.event.v1.EnvironmentVariable\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd1\x01\n\rJobSubmission\x12)\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x18.vahana.event.v1.Command\x12\x14\n\x0cmodule_loads\x18\x02 \x03(\t\x12\x39\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32$.vahana.event.v1.EnvironmentVariable\x12\x12\n\nrerun_safe\x18\x04 \x01(\x08\x12\x30\n\tresources\x18\x05 \x01(\x0b\x32\x1d.vahana.event.v1.JobResources\"!\n\nMonitoring\x12\x13\n\x0bjob_task_id\x18\x01 \x01(\t\"\x97\x01\n\x0e\x44\x61taStagingOut\x12\x0e\n\x06output\x18\x01 \x01(\t\x12-\n\x06source\x18\x02 \x01(\x0e\x32\x1d.vahana.event.v1.OutputSource\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x13\n\x0bjob_task_id\x18\x04 \x01(\t\x12\x11\n\tfile_name\x18\x05 \x01(\t\x12\x10\n\x08required\x18\x06 \x01(\x08\"\t\n\x07\x43leanup\"\xc5\x03\n\x08TaskSpec\x12.\n\tenv_setup\x18\x01 \x01(\x0b\x32\x19.vahana.event.v1.EnvSetupH\x00\x12\x39\n\x0f\x64\x61ta_staging_in\x18\x02 \x01(\x0b\x32\x1e.vahana.event.v1.DataStagingInH\x00\x12\x36\n\x0fpre_job_command\x18\x03 \x01(\x0b\x32\x1b.vahana.event.v1.CommandSetH\x00\x12\x38\n\x0ejob_submission\x18\x04 \x01(\x0b\x32\x1e.vahana.event.v1.JobSubmissionH\x00\x12\x31\n\nmonitoring\x18\x05 \x01(\x0b\x32\x1b.vahana.event.v1.MonitoringH\x00\x12\x37\n\x10post_job_command\x18\x06 \x01(\x0b\x32\x1b.vahana.event.v1.CommandSetH\x00\x12;\n\x10\x64\x61ta_staging_out\x18\x07 \x01(\x0b\x32\x1f.vahana.event.v1.DataStagingOutH\x00\x12+\n\x07\x63leanup\x18\x08 \x01(\x0b\x32\x18.vahana.event.v1.CleanupH\x00\x42\x06\n\x04kind\"\xf7\x01\n\x0bPlannedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\'\n\x04type\x18\x02 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\x12\n\ndepends_on\x18\x03 \x03(\t\x12\x32\n\x0ctrigger_rule\x18\x04 \x01(\x0e\x32\x1c.vahana.event.v1.TriggerRule\x12\x10\n\x08required\x18\x05 \x01(\x08\x12+\n\x05retry\x18\x06 \x01(\x0b\x32\x1c.vahana.event.v1.RetryPolicy\x12\'\n\x04spec\x18\x07 \x01(\x0b\x32\x19.vahana.event.v1.TaskSpec\"\xd8\x01\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x30\n\x0csubmitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.vahana.event.v1.JobState\x12\x16\n\texit_code\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x11\n\tdirectory\x18\x07 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal\"K\n\nStoredFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04*\x80\x01\n\nJobManager\x12\x1b\n\x17JOB_MANAGER_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_MANAGER_FORK\x10\x01\x12\x15\n\x11JOB_MANAGER_SLURM\x10\x02\x12\x13\n\x0fJOB_MANAGER_PBS\x10\x03\x12\x13\n\x0fJOB_MANAGER_LSF\x10\x04*q\n\x0bParallelism\x12\x1b\n\x17PARALLELISM_UNSPECIFIED\x10\x00\x12\x16\n\x12PARALLELISM_SERIAL\x10\x01\x12\x18\n\x14PARALLELISM_THREADED\x10\x02\x12\x13\n\x0fPARALLELISM_MPI\x10\x03*\xa0\x01\n\x0bTriggerRule\x12\x1c\n\x18TRIGGER_RULE_UNSPECIFIED\x10\x00\x12\x1c\n\x18TRIGGER_RULE_ALL_SUCCESS\x10\x01\x12\x19\n\x15TRIGGER_RULE_ALL_DONE\x10\x02\x12\x1b\n\x17TRIGGER_RULE_ONE_FAILED\x10\x03\x12\x1d\n\x19TRIGGER_RULE_NONE_SKIPPED\x10\x04*:\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_FAST\x10\x01\x12\r\n\tLANE_SLOW\x10\x02*y\n\x0cOutputSource\x12\x1d\n\x19OUTPUT_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_SOURCE_FILE\x10\x01\x12\x18\n\x14OUTPUT_SOURCE_STDOUT\x10\x02\x12\x18\n\x14OUTPUT_SOURCE_STDERR\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avahana/event/v1/task.proto\x12\x0fvahana.event.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvahana/event/v1/state.proto\"\xbd\x01\n\x06Target\x12\x18\n\x10\x63ompute_resource\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\r\n\x05login\x18\x04 \x01(\t\x12\x11\n\thost_keys\x18\x05 \x03(\t\x12\x15\n\rcredential_id\x18\x06 \x01(\t\x12\x0f\n\x07scratch\x18\x07 \x01(\t\x12\x30\n\x0bjob_manager\x18\x08 \x01(\x0e\x32\x1b.vahana.event.v1.JobManager\"\xb3\x01\n\x0cJobResources\x12\x13\n\x0b\x62\x61tch_queue\x18\x01 \x01(\t\x12\x12\n\nallocation\x18\x02 \x01(\t\x12\x12\n\nnode_count\x18\x03 \x01(\r\x12\x11\n\tcpu_count\x18\x04 \x01(\r\x12\x12\n\nmemory_mib\x18\x05 \x01(\x04\x12,\n\twall_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tgpu_count\x18\x07 \x01(\r\"\xf9\x02\n\x0bRetryPolicy\x12\x1d\n\x0cmax_attempts\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\x64\x12\x43\n\x0finitial_backoff\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\x12?\n\x0bmax_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\x12\x42\n\x0e\x62locked_budget\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\x12@\n\x0ctotal_budget\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\x12?\n\x0c\x62y_condition\x18\x06 \x03(\x0b\x32\x1f.vahana.event.v1.ConditionRetryB\x08\xbaH\x05\x92\x01\x02\x10\x14\"\x85\x02\n\x0e\x43onditionRetry\x12L\n\x0f\x63ondition_codes\x18\x01 \x03(\x0e\x32\x1e.vahana.event.v1.ConditionCodeB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\x32\"\x07\x82\x01\x04\x10\x01 \x00\x12\x1f\n\x0cmax_attempts\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01\x12\x43\n\x0finitial_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\x12?\n\x0bmax_backoff\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01\x32\x00\"\x1c\n\x07\x43ommand\x12\x11\n\targuments\x18\x01 \x03(\t\"2\n\x13\x45nvironmentVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\n\n\x08\x45nvSetup\"O\n\rDataStagingIn\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x11\n\tfile_name\x18\x04 \x01(\t\"\xb5\x01\n\nCommandSet\x12*\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x18.vahana.event.v1.Command\x12\x14\n\x0cmodule_loads\x18\x02 \x03(\t\x12\x39\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32$.vahana.event.v1.EnvironmentVariable\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd1\x01\n\rJobSubmission\x12)\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x18.vahana.event.v1.Command\x12\x14\n\x0cmodule_loads\x18\x02 \x03(\t\x12\x39\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32$.vahana.event.v1.EnvironmentVariable\x12\x12\n\nrerun_safe\x18\x04 \x01(\x08\x12\x30\n\tresources\x18\x05 \x01(\x0b\x32\x1d.vahana.event.v1.JobResources\"!\n\nMonitoring\x12\x13\n\x0bjob_task_id\x18\x01 \x01(\t\"\x97\x01\n\x0e\x44\x61taStagingOut\x12\x0e\n\x06output\x18\x01 \x01(\t\x12-\n\x06source\x18\x02 \x01(\x0e\x32\x1d.vahana.event.v1.OutputSource\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x13\n\x0bjob_task_id\x18\x04 \x01(\t\x12\x11\n\tfile_name\x18\x05 \x01(\t\x12\x10\n\x08required\x18\x06 \x01(\x08\"\t\n\x07\x43leanup\"\xc5\x03\n\x08TaskSpec\x12.\n\tenv_setup\x18\x01 \x01(\x0b\x32\x19.vahana.event.v1.EnvSetupH\x00\x12\x39\n\x0f\x64\x61ta_staging_in\x18\x02 \x01(\x0b\x32\x1e.vahana.event.v1.DataStagingInH\x00\x12\x36\n\x0fpre_job_command\x18\x03 \x01(\x0b\x32\x1b.vahana.event.v1.CommandSetH\x00\x12\x38\n\x0ejob_submission\x18\x04 \x01(\x0b\x32\x1e.vahana.event.v1.JobSubmissionH\x00\x12\x31\n\nmonitoring\x18\x05 \x01(\x0b\x32\x1b.vahana.event.v1.MonitoringH\x00\x12\x37\n\x10post_job_command\x18\x06 \x01(\x0b\x32\x1b.vahana.event.v1.CommandSetH\x00\x12;\n\x10\x64\x61ta_staging_out\x18\x07 \x01(\x0b\x32\x1f.vahana.event.v1.DataStagingOutH\x00\x12+\n\x07\x63leanup\x18\x08 \x01(\x0b\x32\x18.vahana.event.v1.CleanupH\x00\x42\x06\n\x04kind\"\xf7\x01\n\x0bPlannedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\'\n\x04type\x18\x02 \x01(\x0e\x32\x19.vahana.event.v1.TaskType\x12\x12\n\ndepends_on\x18\x03 \x03(\t\x12\x32\n\x0ctrigger_rule\x18\x04 \x01(\x0e\x32\x1c.vahana.event.v1.TriggerRule\x12\x10\n\x08required\x18\x05 \x01(\x08\x12+\n\x05retry\x18\x06 \x01(\x0b\x32\x1c.vahana.event.v1.RetryPolicy\x12\'\n\x04spec\x18\x07 \x01(\x0b\x32\x19.vahana.event.v1.TaskSpec\"\xd8\x01\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x30\n\x0csubmitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.vahana.event.v1.JobState\x12\x16\n\texit_code\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x11\n\tdirectory\x18\x07 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal\"K\n\nStoredFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04*\x80\x01\n\nJobManager\x12\x1b\n\x17JOB_MANAGER_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_MANAGER_FORK\x10\x01\x12\x15\n\x11JOB_MANAGER_SLURM\x10\x02\x12\x13\n\x0fJOB_MANAGER_PBS\x10\x03\x12\x13\n\x0fJOB_MANAGER_LSF\x10\x04*q\n\x0bParallelism\x12\x1b\n\x17PARALLELISM_UNSPECIFIED\x10\x00\x12\x16\n\x12PARALLELISM_SERIAL\x10\x01\x12\x18\n\x14PARALLELISM_THREADED\x10\x02\x12\x13\n\x0fPARALLELISM_MPI\x10\x03*\xa0\x01\n\x0bTriggerRule\x12\x1c\n\x18TRIGGER_RULE_UNSPECIFIED\x10\x00\x12\x1c\n\x18TRIGGER_RULE_ALL_SUCCESS\x10\x01\x12\x19\n\x15TRIGGER_RULE_ALL_DONE\x10\x02\x12\x1b\n\x17TRIGGER_RULE_ONE_FAILED\x10\x03\x12\x1d\n\x19TRIGGER_RULE_NONE_SKIPPED\x10\x04*:\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_FAST\x10\x01\x12\r\n\tLANE_SLOW\x10\x02*y\n\x0cOutputSource\x12\x1d\n\x19OUTPUT_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_SOURCE_FILE\x10\x01\x12\x18\n\x14OUTPUT_SOURCE_STDOUT\x10\x02\x12\x18\n\x14OUTPUT_SOURCE_STDERR\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vahana.event.v1.task_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBMANAGER']._serialized_start=2780
-  _globals['_JOBMANAGER']._serialized_end=2908
-  _globals['_PARALLELISM']._serialized_start=2910
-  _globals['_PARALLELISM']._serialized_end=3023
-  _globals['_TRIGGERRULE']._serialized_start=3026
-  _globals['_TRIGGERRULE']._serialized_end=3186
-  _globals['_LANE']._serialized_start=3188
-  _globals['_LANE']._serialized_end=3246
-  _globals['_OUTPUTSOURCE']._serialized_start=3248
-  _globals['_OUTPUTSOURCE']._serialized_end=3369
-  _globals['_TARGET']._serialized_start=142
-  _globals['_TARGET']._serialized_end=331
-  _globals['_JOBRESOURCES']._serialized_start=334
-  _globals['_JOBRESOURCES']._serialized_end=513
-  _globals['_RETRYPOLICY']._serialized_start=516
-  _globals['_RETRYPOLICY']._serialized_end=806
-  _globals['_CONDITIONRETRY']._serialized_start=809
-  _globals['_CONDITIONRETRY']._serialized_end=1004
-  _globals['_COMMAND']._serialized_start=1006
-  _globals['_COMMAND']._serialized_end=1034
-  _globals['_ENVIRONMENTVARIABLE']._serialized_start=1036
-  _globals['_ENVIRONMENTVARIABLE']._serialized_end=1086
-  _globals['_ENVSETUP']._serialized_start=1088
-  _globals['_ENVSETUP']._serialized_end=1098
-  _globals['_DATASTAGINGIN']._serialized_start=1100
-  _globals['_DATASTAGINGIN']._serialized_end=1179
-  _globals['_COMMANDSET']._serialized_start=1182
-  _globals['_COMMANDSET']._serialized_end=1363
-  _globals['_JOBSUBMISSION']._serialized_start=1366
-  _globals['_JOBSUBMISSION']._serialized_end=1575
-  _globals['_MONITORING']._serialized_start=1577
-  _globals['_MONITORING']._serialized_end=1610
-  _globals['_DATASTAGINGOUT']._serialized_start=1613
-  _globals['_DATASTAGINGOUT']._serialized_end=1764
-  _globals['_CLEANUP']._serialized_start=1766
-  _globals['_CLEANUP']._serialized_end=1775
-  _globals['_TASKSPEC']._serialized_start=1778
-  _globals['_TASKSPEC']._serialized_end=2231
-  _globals['_PLANNEDTASK']._serialized_start=2234
-  _globals['_PLANNEDTASK']._serialized_end=2481
-  _globals['_JOB']._serialized_start=2484
-  _globals['_JOB']._serialized_end=2700
-  _globals['_STOREDFILE']._serialized_start=2702
-  _globals['_STOREDFILE']._serialized_end=2777
+  _globals['_RETRYPOLICY'].fields_by_name['max_attempts']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['max_attempts']._serialized_options = b'\272H\004*\002\030d'
+  _globals['_RETRYPOLICY'].fields_by_name['initial_backoff']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['initial_backoff']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_RETRYPOLICY'].fields_by_name['max_backoff']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['max_backoff']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_RETRYPOLICY'].fields_by_name['blocked_budget']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['blocked_budget']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_RETRYPOLICY'].fields_by_name['total_budget']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['total_budget']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_RETRYPOLICY'].fields_by_name['by_condition']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['by_condition']._serialized_options = b'\272H\005\222\001\002\020\024'
+  _globals['_CONDITIONRETRY'].fields_by_name['condition_codes']._loaded_options = None
+  _globals['_CONDITIONRETRY'].fields_by_name['condition_codes']._serialized_options = b'\272H\020\222\001\r\010\001\0202\"\007\202\001\004\020\001 \000'
+  _globals['_CONDITIONRETRY'].fields_by_name['max_attempts']._loaded_options = None
+  _globals['_CONDITIONRETRY'].fields_by_name['max_attempts']._serialized_options = b'\272H\006*\004\030d(\001'
+  _globals['_CONDITIONRETRY'].fields_by_name['initial_backoff']._loaded_options = None
+  _globals['_CONDITIONRETRY'].fields_by_name['initial_backoff']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_CONDITIONRETRY'].fields_by_name['max_backoff']._loaded_options = None
+  _globals['_CONDITIONRETRY'].fields_by_name['max_backoff']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\232\236\0012\000'
+  _globals['_JOBMANAGER']._serialized_start=2962
+  _globals['_JOBMANAGER']._serialized_end=3090
+  _globals['_PARALLELISM']._serialized_start=3092
+  _globals['_PARALLELISM']._serialized_end=3205
+  _globals['_TRIGGERRULE']._serialized_start=3208
+  _globals['_TRIGGERRULE']._serialized_end=3368
+  _globals['_LANE']._serialized_start=3370
+  _globals['_LANE']._serialized_end=3428
+  _globals['_OUTPUTSOURCE']._serialized_start=3430
+  _globals['_OUTPUTSOURCE']._serialized_end=3551
+  _globals['_TARGET']._serialized_start=171
+  _globals['_TARGET']._serialized_end=360
+  _globals['_JOBRESOURCES']._serialized_start=363
+  _globals['_JOBRESOURCES']._serialized_end=542
+  _globals['_RETRYPOLICY']._serialized_start=545
+  _globals['_RETRYPOLICY']._serialized_end=922
+  _globals['_CONDITIONRETRY']._serialized_start=925
+  _globals['_CONDITIONRETRY']._serialized_end=1186
+  _globals['_COMMAND']._serialized_start=1188
+  _globals['_COMMAND']._serialized_end=1216
+  _globals['_ENVIRONMENTVARIABLE']._serialized_start=1218
+  _globals['_ENVIRONMENTVARIABLE']._serialized_end=1268
+  _globals['_ENVSETUP']._serialized_start=1270
+  _globals['_ENVSETUP']._serialized_end=1280
+  _globals['_DATASTAGINGIN']._serialized_start=1282
+  _globals['_DATASTAGINGIN']._serialized_end=1361
+  _globals['_COMMANDSET']._serialized_start=1364
+  _globals['_COMMANDSET']._serialized_end=1545
+  _globals['_JOBSUBMISSION']._serialized_start=1548
+  _globals['_JOBSUBMISSION']._serialized_end=1757
+  _globals['_MONITORING']._serialized_start=1759
+  _globals['_MONITORING']._serialized_end=1792
+  _globals['_DATASTAGINGOUT']._serialized_start=1795
+  _globals['_DATASTAGINGOUT']._serialized_end=1946
+  _globals['_CLEANUP']._serialized_start=1948
+  _globals['_CLEANUP']._serialized_end=1957
+  _globals['_TASKSPEC']._serialized_start=1960
+  _globals['_TASKSPEC']._serialized_end=2413
+  _globals['_PLANNEDTASK']._serialized_start=2416
+  _globals['_PLANNEDTASK']._serialized_end=2663
+  _globals['_JOB']._serialized_start=2666
+  _globals['_JOB']._serialized_end=2882
+  _globals['_STOREDFILE']._serialized_start=2884
+  _globals['_STOREDFILE']._serialized_end=2959
 # @@protoc_insertion_point(module_scope)

@@ -145,6 +145,7 @@ class ExperimentSpec(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name for people; need not be unique."""
     project: _builtins.str
@@ -181,6 +182,12 @@ class ExperimentSpec(_message.Message):
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Words to find it by; each once."""
 
+    @_builtins.property
+    def retries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRetry]:
+        """How often tasks of a type are tried and for how long, where that is to be other than usual; what a policy leaves out is as
+        usual. Each type once.
+        """
+
     def __init__(
         self,
         *,
@@ -195,14 +202,43 @@ class ExperimentSpec(_message.Message):
         description: _builtins.str = ...,
         resources: _task_pb2.JobResources | None = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        retries: _abc.Iterable[Global___TaskRetry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resources", b"resources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "application_version", b"application_version", "batch_queue", b"batch_queue", "cleanup_policy", b"cleanup_policy", "compute_resource", b"compute_resource", "description", b"description", "inputs", b"inputs", "name", b"name", "project", b"project", "resources", b"resources", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "application_version", b"application_version", "batch_queue", b"batch_queue", "cleanup_policy", b"cleanup_policy", "compute_resource", b"compute_resource", "description", b"description", "inputs", b"inputs", "name", b"name", "project", b"project", "resources", b"resources", "retries", b"retries", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExperimentSpec: _TypeAlias = ExperimentSpec  # noqa: Y015
+
+@_typing.final
+class TaskRetry(_message.Message):
+    """TaskRetry bounds the attempts of all tasks of a type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_TYPE_FIELD_NUMBER: _builtins.int
+    RETRY_FIELD_NUMBER: _builtins.int
+    task_type: _state_pb2.TaskType.ValueType
+    """The type."""
+    @_builtins.property
+    def retry(self) -> _task_pb2.RetryPolicy:
+        """The bounds."""
+
+    def __init__(
+        self,
+        *,
+        task_type: _state_pb2.TaskType.ValueType = ...,
+        retry: _task_pb2.RetryPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "task_type", b"task_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskRetry: _TypeAlias = TaskRetry  # noqa: Y015
 
 @_typing.final
 class Experiment(_message.Message):
