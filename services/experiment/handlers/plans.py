@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from services.chassis.db import Database
 from services.chassis.errors import NotFound
 from services.chassis.rpc.auth import Identity
+from services.experiment.domain.records import Process
 from services.experiment.storage import processes
 from vahana.event.v1 import task_pb2
 from vahana.experiment.v1 import process_pb2 as pb
 
-_MOST_TASKS = 500
-_MOST_BYTES = 1024 * 1024
+MOST_TASKS = 500
+"""Of one message, which large tasks end earlier."""
 
 
 class Plans:
@@ -23,31 +24,30 @@ class Plans:
         self._db = db
 
     def stream(self, who: Identity, request: pb.GetPlanRequest) -> Iterator[pb.GetPlanResponse]:
-        """What all tasks share, then the tasks in order, a few hundred a message."""
+        """What all tasks share, then the tasks in order, a few hundred a message and no more of them read at once."""
         with self._db.read() as tx:
             process = processes.find(tx, who.tenant, request.process_id)
-            contents = list(processes.plan(tx, who.tenant, request.process_id))
+            page = processes.plan(tx, who.tenant, request.process_id, 0, MOST_TASKS)
         if process is None:
             raise NotFound("process", request.process_id)
-        yield pb.GetPlanResponse(
-            header=pb.PlanHeader(
-                experiment_id=process.experiment_id,
-                process_id=process.process_id,
-                target=task_pb2.Target.FromString(process.target),
-            )
-        )
-        for chunk in _chunks(contents):
-            yield pb.GetPlanResponse(tasks=[task_pb2.PlannedTask.FromString(content) for content in chunk])
+        yield pb.GetPlanResponse(header=_header(process))
+        yield _tasks(page.items)
+        sent = len(page.items)
+        while page.more:
+            # A plan never changes, so that its pages need no transaction in common.
+            with self._db.read() as tx:
+                page = processes.plan(tx, who.tenant, request.process_id, sent, MOST_TASKS)
+            yield _tasks(page.items)
+            sent += len(page.items)
 
 
-def _chunks(contents: list[bytes]) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
-    size = 0
-    for content in contents:
-        if chunk and (len(chunk) == _MOST_TASKS or size + len(content) > _MOST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(content)
-        size += len(content)
-    if chunk:
-        yield chunk
+def _header(process: Process) -> pb.PlanHeader:
+    return pb.PlanHeader(
+        experiment_id=process.experiment_id,
+        process_id=process.process_id,
+        target=task_pb2.Target.FromString(process.target),
+    )
+
+
+def _tasks(contents: list[bytes]) -> pb.GetPlanResponse:
+    return pb.GetPlanResponse(tasks=[task_pb2.PlannedTask.FromString(content) for content in contents])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.chassis.db import Tx
+from services.chassis.fitting import Page, cut, stored_bytes
 from services.experiment.domain.records import Process, Task, fields
 from services.experiment.domain.transitions import ProcessIntent, ProcessState, TaskState
 from services.experiment.schema import planned_task, process, task
@@ -56,14 +57,15 @@ def tasks(tx: Tx, tenant: str, process_id: str, since: int = -1) -> list[Task]:
     return [_task(row) for row in tx.execute(query.order_by(task.c.ordinal))]
 
 
-def plan(tx: Tx, tenant: str, process_id: str) -> Iterator[bytes]:
-    """The serialised PlannedTasks of a process, in order."""
-    query = (
-        sa.select(planned_task.c.content)
-        .where(planned_task.c.tenant == tenant, planned_task.c.process_id == process_id)
-        .order_by(planned_task.c.ordinal)
-    )
-    return (row.content for row in tx.execute(query))
+def plan(tx: Tx, tenant: str, process_id: str, start: int, limit: int) -> Page[bytes]:
+    """A page of the serialised PlannedTasks of a process, in order, from the ordinal `start`, which are 0, 1, 2, …"""
+    its = (planned_task.c.tenant == tenant, planned_task.c.process_id == process_id)
+    place = planned_task.c.ordinal
+    sized = sa.select(place, stored_bytes(planned_task.c.content).label("size")).where(*its, place >= start)
+    rows = tx.execute(sized.order_by(place).limit(limit + 1)).all()
+    found = cut([row.ordinal for row in rows], [row.size for row in rows], limit)
+    query = sa.select(planned_task.c.content).where(*its, place >= start).order_by(place).limit(len(found.items))
+    return Page(list(tx.execute(query).scalars()), found.more)
 
 
 def locked(tx: Tx, process_ids: Collection[str]) -> list[Process]:

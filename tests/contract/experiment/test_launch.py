@@ -4,8 +4,10 @@ import hashlib
 import threading
 
 import grpc
+import sqlalchemy as sa
 from grpc import StatusCode
 
+from services.experiment.schema import planned_task
 from tests.contract.experiment.conftest import READS, digest
 from vahana.event.v1 import state_pb2, task_pb2
 from vahana.experiment.v1 import process_pb2
@@ -66,6 +68,19 @@ def test_a_large_plan_comes_in_parts(service, registry):
     parts = plan(service, launched.process_id)
     assert [len(part.tasks) for part in parts] == [0, 500, 500, 209]
     assert len(service.get(made.experiment_id).tasks) == 1209
+
+
+def test_a_plan_of_large_tasks_comes_in_parts_that_fit_into_an_answer(service):
+    process_id = service.launched().process_id
+    *known, last = (len(part.tasks) for part in plan(service, process_id))
+    large = task_pb2.PlannedTask(task_id="large", depends_on=["x" * 900_000]).SerializeToString()
+    rows = [
+        {"tenant": "default", "process_id": process_id, "ordinal": ordinal, "content": large}
+        for ordinal in range(last, last + 5)
+    ]
+    with service.served.chassis.db.write() as tx:
+        tx.execute(sa.insert(planned_task), rows)
+    assert [len(part.tasks) for part in plan(service, process_id)] == [*known, last + 2, 2, 1]
 
 
 def test_a_repeat_gets_the_first_answer_and_launches_nothing(service, registry):
