@@ -1,8 +1,13 @@
 """PersistEvents, and the history, projection and outputs that come of it."""
 
+import threading
+
 import pytest
+import sqlalchemy as sa
 from grpc import StatusCode
 
+from services.chassis.wake import Wakeups
+from services.experiment.handlers.recording import Recording
 from tests.contract.experiment.conftest import Reports
 from vahana.event.v1 import event_pb2, state_pb2
 from vahana.experiment.v1 import experiment_pb2, process_pb2
@@ -57,6 +62,27 @@ def test_twice_changes_nothing(service, launched, reports):
     assert service.persist(events[2], events[2]) == (0, 2, 0)
     assert service.get(launched.experiment_id) == before
     assert len(service.history(launched.experiment_id).events) == 7
+
+
+def test_a_batch_takes_the_same_statements_however_large_it_is(service):
+    recording = Recording(service.served.chassis.db, Wakeups())
+
+    def statements(runs):
+        told = [event for _ in range(runs) for event in whole_run(Reports(service.launched()))]
+        seen, here = [], threading.get_ident()
+
+        def note(_connection, _cursor, statement, *_more):
+            if threading.get_ident() == here:
+                seen.append(statement)
+
+        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        try:
+            assert recording.persist(process_pb2.PersistEventsRequest(events=told)).recorded == len(told)
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        return len(seen)
+
+    assert 0 < statements(1) == statements(20) <= 12
 
 
 def test_a_repeat_within_one_batch(service, launched, reports):
