@@ -10,7 +10,7 @@ hybrid logical clock (Kulkarni et al. 2014). So an owner whose database was set 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,6 +55,11 @@ class Entities:
         self._table = metadata.tables["entity"]
         self._owners = metadata.tables["entity_owner"]
         self._outbox = outbox
+        # Looked up by several for each launch: built once.
+        columns = self._table.c
+        self._by_name = self._contents(columns.name)
+        self._by_parent = self._contents(columns.parent).order_by(columns.version)
+        self._state = sa.select(self._owners).where(self._owners.c.owner == sa.bindparam("of_owner"))
 
     def publish(  # noqa: PLR0917 - what an entity is known by, and its content
         self, tx: Tx, kind: int, tenant: str, name: str, message: Message | None, parent: str = ""
@@ -75,28 +80,19 @@ class Entities:
 
     def find(self, tx: Tx, kind: int, tenant: str, name: str, of: type[Entity]) -> Entity | None:
         """Return an entity, None where there is none."""
-        columns = self._table.c
-        content = tx.execute(
-            sa.select(columns.content).where(
-                columns.kind == kind, columns.tenant == tenant, columns.name == name, columns.deleted.is_(False)
-            )
-        ).scalar_one_or_none()
-        return None if content is None else of.FromString(content)
+        return next(iter(self.named(tx, kind, tenant, [name], of)), None)
 
     def children(self, tx: Tx, kind: int, tenant: str, parent: str, of: type[Entity]) -> list[Entity]:
         """Return the entities of a parent, the one changed last at the end; those without a parent where it is ""."""
-        columns = self._table.c
-        query = self._contents(kind, tenant, columns.parent, [parent]).order_by(columns.version)
-        contents: Iterable[bytes] = tx.execute(query).scalars()
-        return [of.FromString(content) for content in contents]
+        return self._some(tx, kind, tenant, self._by_parent, [parent], of)
 
     def named(self, tx: Tx, kind: int, tenant: str, names: Collection[str], of: type[Entity]) -> list[Entity]:
         """Return those of the entities of these names that there are."""
-        return self._some(tx, kind, tenant, self._table.c.name, names, of)
+        return self._some(tx, kind, tenant, self._by_name, names, of)
 
     def of_parents(self, tx: Tx, kind: int, tenant: str, parents: Collection[str], of: type[Entity]) -> list[Entity]:
         """Return the entities of any of these parents."""
-        return self._some(tx, kind, tenant, self._table.c.parent, parents, of)
+        return self._some(tx, kind, tenant, self._by_parent, parents, of)
 
     def told(self, tx: Tx, kind: int, tenant: str, *, name: str, parent: str, limit: int) -> list[EntityChanged]:
         """Return the entity of that name or, where it is "", those of the parent, deleted ones too; changed last first.
@@ -161,7 +157,7 @@ class Entities:
 
     def state(self, tx: Tx, owner: str) -> OwnerState:
         """Return how far an owner's entities are known here; at the owner itself, its own version."""
-        row = tx.execute(sa.select(self._owners).where(self._owners.c.owner == owner)).one_or_none()
+        row = tx.execute(self._state, {"of_owner": owner}).one_or_none()
         return OwnerState(row.version, row.snapshot_us, row.snapshot_version) if row else OwnerState()
 
     def count(self, tx: Tx, owner: str) -> int:
@@ -183,20 +179,25 @@ class Entities:
         values = {"snapshot_us": clock.now_us(), "snapshot_version": as_of}
         tx.execute(sa.update(self._owners).where(self._owners.c.owner == owner).values(values))
 
+    @staticmethod
     def _some(  # noqa: PLR0917 - which, and by what they are known
-        self, tx: Tx, kind: int, tenant: str, column: sa.Column[str], keys: Collection[str], of: type[Entity]
+        tx: Tx, kind: int, tenant: str, query: sa.Select[Any], keys: Collection[str], of: type[Entity]
     ) -> list[Entity]:
         ordered, found = sorted(keys), list[Entity]()
         for start in range(0, len(ordered), _AT_ONCE):
-            query = self._contents(kind, tenant, column, ordered[start : start + _AT_ONCE])
-            contents: Iterable[bytes] = tx.execute(query).scalars()
+            some = {"of_kind": kind, "of_tenant": tenant, "keys": ordered[start : start + _AT_ONCE]}
+            contents: Iterable[bytes] = tx.execute(query, some).scalars()
             found += [of.FromString(content) for content in contents]
         return found
 
-    def _contents(self, kind: int, tenant: str, column: sa.Column[str], keys: Sequence[str]) -> sa.Select[Any]:
+    def _contents(self, column: sa.Column[str]) -> sa.Select[Any]:
+        """What is there by any of some keys, to be told with the kind and the tenant."""
         columns = self._table.c
         return sa.select(columns.content).where(
-            columns.kind == kind, columns.tenant == tenant, column.in_(keys), columns.deleted.is_(False)
+            columns.kind == sa.bindparam("of_kind"),
+            columns.tenant == sa.bindparam("of_tenant"),
+            column.in_(sa.bindparam("keys", expanding=True)),
+            columns.deleted.is_(False),
         )
 
     @staticmethod

@@ -25,6 +25,10 @@ _UPDATE = (
     .where(experiment.c.experiment_id == sa.bindparam("key"))
     .values({name: sa.bindparam(f"new_{name}") for name in _CHANGING})
 )
+_FIND = sa.select(*_COLUMNS).where(
+    experiment.c.tenant == sa.bindparam("of"), experiment.c.experiment_id == sa.bindparam("key")
+)
+_FIND_LOCKED = _FIND.with_for_update()
 
 
 def insert(tx: Tx, tenant: str, row: Experiment, tags: Iterable[str]) -> None:
@@ -45,8 +49,7 @@ def respecify(tx: Tx, tenant: str, row: Experiment, tags: Iterable[str]) -> None
 
 def find(tx: Tx, tenant: str, experiment_id: str, *, lock: bool = False) -> Experiment | None:
     """The experiment of that id; with `lock` no other transaction changes it before this one ends."""
-    query = sa.select(*_COLUMNS).where(experiment.c.tenant == tenant, experiment.c.experiment_id == experiment_id)
-    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    row = tx.execute(_FIND_LOCKED if lock else _FIND, {"of": tenant, "key": experiment_id}).one_or_none()
     return _record(row) if row else None
 
 
