@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import authentication, calls, claims, experiments, files, history, report, ssh
+from bench import authentication, calls, claims, experiments, files, history, report, rest, ssh
 from bench.figures import Figure, Goal
 from bench.flow import compared, takeover
 from bench.mesh import fresh_mesh
@@ -42,6 +42,8 @@ def measure(directory: Path, seed: int) -> Iterator[Figure]:
         yield Figure("mesh_up_seconds", mesh.up_seconds, "s", Goal(15))
         prepare(mesh, directory)
         connection = stack.enter_context(mesh.connect())
+        report.progress("at rest")
+        yield from rest.at_rest(mesh.home)
         report.progress("experiments, one at a time")
         yield from experiments.one_at_a_time(connection, small)
         report.progress("experiments, ten at once")

@@ -17,6 +17,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests of one costly server share a worker."""
     if "e2e" in item.path.parts:
         item.add_marker(pytest.mark.xdist_group("mesh"))
+    elif "chaos" in item.path.parts:
+        item.add_marker(pytest.mark.xdist_group("chaos"))
     elif {"kafka", "harness"} & set(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.xdist_group("kafka"))
 
