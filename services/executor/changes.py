@@ -20,8 +20,11 @@ from services.executor.domain.outcomes import Canceled, Done, Outcome, Postponed
 from services.executor.domain.troubles import Condition, Failure, Trouble, Waiting
 from vahana.event.v1 import event_pb2, state_pb2
 
-TAKEOVERS = 3
-"""The holder of a claim may die this often, without the claim getting on in between, before it is parked."""
+TAKEOVERS = 10
+"""The holder of a claim may die this often, without the claim getting on in between, before it is parked. Whatever a
+holder has in hand is blamed for its death, up to a pool's worth, and nearly all of it are bystanders: executors killed
+from outside every few seconds took three deaths for the fault of a third of all that was in hand.
+"""
 DEFAULT_BUDGET_US = 15 * 60 * SECOND
 
 EXECUTING, COMPLETED, FAILED, CANCELED = (

@@ -9,6 +9,7 @@ import pytest
 
 from services.chassis.db import Database
 from services.executor import storage
+from services.executor.changes import TAKEOVERS
 from services.executor.channels.api import Result, Site
 from services.executor.domain.claims import ClaimState
 from services.executor.domain.outcomes import Done, Postponed
@@ -80,9 +81,9 @@ def test_a_lease_that_is_renewed_is_not_taken_over(db: Database) -> None:
 @pytest.mark.parametrize(
     ("kind", "again"), [(state_pb2.TASK_TYPE_ENV_SETUP, True), (state_pb2.TASK_TYPE_JOB_SUBMISSION, False)]
 )
-def test_the_third_takeover_parks_the_claim(executor: Executor, kind: int, again: bool) -> None:
+def test_too_many_takeovers_park_the_claim(executor: Executor, kind: int, again: bool) -> None:
     executor.accept(dispatch(type=kind))
-    for takeovers in range(3):
+    for takeovers in range(TAKEOVERS):
         (claim,) = executor.take()
         assert claim.takeovers == takeovers
         executor.expire()

@@ -367,7 +367,7 @@ class _ConditionCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conditi
     CONDITION_CODE_SERVICE_UNAVAILABLE: _ConditionCode.ValueType  # 13
     """Another service of the mesh does not answer."""
     CONDITION_CODE_TAKEOVERS_EXHAUSTED: _ConditionCode.ValueType  # 14
-    """Executors died three times over this task; it was set aside."""
+    """Executors died over this task again and again; it was set aside."""
     CONDITION_CODE_UNKNOWN: _ConditionCode.ValueType  # 15
     """The executor met something it does not know; the reason quotes it."""
     CONDITION_CODE_SIZE_LIMIT: _ConditionCode.ValueType  # 16
@@ -411,7 +411,7 @@ CONDITION_CODE_ACCESS_DENIED: ConditionCode.ValueType  # 12
 CONDITION_CODE_SERVICE_UNAVAILABLE: ConditionCode.ValueType  # 13
 """Another service of the mesh does not answer."""
 CONDITION_CODE_TAKEOVERS_EXHAUSTED: ConditionCode.ValueType  # 14
-"""Executors died three times over this task; it was set aside."""
+"""Executors died over this task again and again; it was set aside."""
 CONDITION_CODE_UNKNOWN: ConditionCode.ValueType  # 15
 """The executor met something it does not know; the reason quotes it."""
 CONDITION_CODE_SIZE_LIMIT: ConditionCode.ValueType  # 16
