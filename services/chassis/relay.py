@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Sequence
+from itertools import groupby
 
 from services.chassis import clock, log
 from services.chassis.bus import topics
@@ -107,10 +108,10 @@ class Relay:
             rows = self._next()
             if not rows:
                 break
-            # Of a batch statuses are sent first.
             rows.sort(key=lambda row: row.rank)
             try:
-                producer.publish([self._message(row) for row in rows])
+                for _, rank in groupby(rows, key=lambda row: row.rank):
+                    producer.publish([self._message(row) for row in rank])
             except Unavailable:
                 self._outbox.handover.miss()
                 raise
