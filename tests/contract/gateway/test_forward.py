@@ -182,6 +182,8 @@ def test_no_private_service_is_in_the_table():
         "vahana.registry.v1.SnapshotService",
         "vahana.experiment.v1.ProcessService",
         "vahana.executor.v1.ScriptService",
+        "vahana.executor.v1.ExplanationService",
+        "vahana.scheduler.v1.ExplanationService",
     }
     assert not any(route.path[1:].partition("/")[0] in private for route in routes())
     assert len(public_names()) == 19
