@@ -14,6 +14,7 @@ from services.chassis.bus.api import Bus, Consumer, Received
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database
 from services.chassis.errors import Unavailable
+from services.chassis.failpoints import failpoint
 from services.chassis.incarnations import Incarnations
 from services.chassis.parked import Parked
 from vahana.event.v1 import event_pb2
@@ -94,6 +95,7 @@ class ConsumerLoop:
         """Record what is handled; where the bus does not take it, nothing more is taken from it."""
         failures = 0
         while handled.messages and not stop.is_set():
+            failpoint("consumer.handled")
             try:
                 consumer.commit(handled.messages)
             except Unavailable as error:
@@ -101,6 +103,7 @@ class ConsumerLoop:
                 for _ in self._rests(stop, failures, error):
                     handled.messages = consumer.retain(handled.messages)
             else:
+                failpoint("consumer.committed")
                 self._keep_incarnations(handled.messages)
                 handled.messages = []
 

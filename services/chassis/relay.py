@@ -11,6 +11,7 @@ from services.chassis.bus.api import Bus, Message, Producer
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database, Tx
 from services.chassis.errors import Unavailable
+from services.chassis.failpoints import failpoint
 from services.chassis.handover import LARGEST_BATCH, UnsentRow
 from services.chassis.ids import new_id
 from services.chassis.incarnations import WHOLE, Incarnations
@@ -109,12 +110,14 @@ class Relay:
             if not rows:
                 break
             rows.sort(key=lambda row: row.rank)
+            failpoint("relay.publishing")
             try:
                 for _, rank in groupby(rows, key=lambda row: row.rank):
                     producer.publish([self._message(row) for row in rank])
             except Unavailable:
                 self._outbox.handover.miss()
                 raise
+            failpoint("relay.published")
             self._unmarked += [row.id for row in rows]
             total += len(rows)
         return total
@@ -138,6 +141,7 @@ class Relay:
         if self._unmarked:
             with self._db.write() as tx:
                 self._mark(tx)
+            failpoint("relay.marked")
             self._unmarked = []
 
     def _mark(self, tx: Tx) -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from services.chassis import log
 from services.chassis.db import Database, Tx, now_us
 from services.chassis.errors import Unavailable
+from services.chassis.failpoints import failpoint
 from services.executor import storage
 from services.executor.admission import Admission
 from services.executor.backoff import SECOND
@@ -135,6 +136,7 @@ class Dispatcher:
     def _write(self, ended: Sequence[Ended], late: Sequence[Turn], taken: Taken | None, tx: Tx) -> list[Claim]:
         if ended:
             after = self._ledger.settle(tx, [(claim, verdict) for _, claim, verdict in ended])
+            failpoint("executor.settling")
             for (_, claim, _), written in zip(ended, after, strict=True):
                 if written is None:
                     _log.warning("claim lost to another executor, work abandoned", claim=claim.key.ref)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from services.chassis.db import Database, Tx, after_commit, now_us
 from services.chassis.errors import Unavailable
+from services.chassis.failpoints import failpoint
 from services.chassis.outbox import OutboxRow
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.executor import storage, wire
@@ -44,6 +45,7 @@ class Handlers:
         wanted = {wire.key_of(envelope.task_dispatched): envelope for envelope in envelopes}
         with self._workers.admission() as admission:
             self._db.together(lambda tx: self._accept(tx, wanted, admission))
+            failpoint("executor.accepted")
 
     def _accept(self, tx: Tx, wanted: Mapping[Key, event_pb2.Envelope], admission: Admission) -> None:
         now = now_us(tx)

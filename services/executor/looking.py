@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from services.chassis.errors import Unavailable
+from services.chassis.failpoints import failpoint
 from services.executor import wire
 from services.executor.batch.api import WatchedJob
 from services.executor.domain import places
@@ -42,6 +43,7 @@ class JobLook:
         watched = [_Watched(claim, now_us) for claim in claims]
         seen = [each for each in watched if each.failure is None]
         sightings = iter(self._sightings(seen) if seen else [])
+        failpoint("job.seen")
         for each in seen:
             each.sighting = weightiest([next(sightings) for _ in each.jobs_to_see])
         return [each.verdict() for each in watched]

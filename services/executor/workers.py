@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from services.chassis.failpoints import failpoint
 from services.executor.claims import Verdict
 from services.executor.domain.claims import Claim
 from services.executor.domain.queues import Lane
@@ -73,7 +74,9 @@ class Workers:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, turn: Turn) -> None:
+        failpoint("executor.begun")
         claim, verdict = self._work(turn.claim, turn.interrupt)
+        failpoint("executor.worked")
         self._ended.append((turn, claim, verdict))
         self._leave(turn)
         lost = isinstance(verdict, Waiting) and verdict.condition in CONTACT

@@ -13,6 +13,7 @@ from sqlalchemy import Column
 
 from services.chassis.db import Database, after_commit
 from services.chassis.errors import NotFound
+from services.chassis.failpoints import failpoint
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
@@ -79,6 +80,7 @@ class Handlers:
             if batch.attempts_planned:
                 for tell in self.attempts_planned:
                     after_commit(tx, tell)
+            failpoint("scheduler.applying")
 
     def open_due_attempts(self) -> float:
         """Opens the attempts whose time has come; returns in how many seconds the next may be due, at most IDLE."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from services.chassis.failpoints import failpoint
 from services.executor.batch.api import JobRequest
 from services.executor.domain import places
 from services.executor.domain.jobs import Job, Seen, Sighting
@@ -20,7 +21,9 @@ def job_submission(context: TaskContext) -> Done:
     """Submit, or adopt what was submitted before; that the job has ended already is monitoring's to tell."""
     spec = context.dispatch.spec.job_submission
     request = submission_request(context.place, context.dispatch, spec)
+    failpoint("job.submitting")
     sighting = context.jobs.submit(context.channel, request, context.suffix)
+    failpoint("job.submitted")
     job = submitted(context, sighting)
     return Done(job=job, facts={"host": context.host, "job_id": job.job_id})
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from services.chassis.bus.topics import PROCESS
 from services.chassis.db import Database, Tx, after_commit
 from services.chassis.errors import StaleRevision, WrongState
+from services.chassis.failpoints import failpoint
 from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
 from services.chassis.rpc.auth import Identity
@@ -84,7 +85,9 @@ class Launching:
             return self._requests.once(tx, request, kind, store)
 
         # Of many launches at once each would wait for the disk alone.
-        return self._db.together(start)
+        answer = self._db.together(start)
+        failpoint("launch.stored")
+        return answer
 
     def _planned(self, who: Identity, granted: Granted[Experiment]) -> Prepared:
         """What the launch would store; a refusal where a rule does not allow it."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from services.chassis import log
 from services.chassis.db import Database, Tx, after_commit, now_us
+from services.chassis.failpoints import failpoint
 from services.chassis.wake import Wakeups
 from services.experiment.domain.projection import advance_process, advance_task, follow
 from services.experiment.domain.records import Event, Experiment, Output, Process
@@ -34,6 +35,8 @@ class Recording:
                 batch.take(envelope)
             for experiment_id in batch.store(tx):
                 after_commit(tx, lambda key=experiment_id: self._wakeups.notify(key))  # type: ignore[misc]
+            failpoint("history.recording")
+        failpoint("history.recorded")
         return batch.counts
 
 
