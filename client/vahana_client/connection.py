@@ -43,15 +43,24 @@ _SERVICE_CONFIG = {
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
-        }
+        },
+        # Where gRPC is to repeat a call that answers with a stream, the death of the other end can leave it hanging for
+        # ever, past its deadline (grpc/grpc#41036).
+        {
+            "name": [
+                {"service": "vahana.experiment.v1.ExperimentService", "method": "WatchExperiment"},
+                {"service": "vahana.experiment.v1.DataService", "method": "DownloadOutput"},
+            ]
+        },
     ],
 }
-_OPTIONS: list[tuple[str, Any]] = [
+OPTIONS: list[tuple[str, Any]] = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.max_receive_message_length", 8 * 1024 * 1024),
 ]
+"""Of every channel to a gateway."""
 
 
 class Connection:
@@ -61,7 +70,7 @@ class Connection:
         """Opens a connection lazily: nothing is sent before the first call. `address` is HOST:PORT. It uses TLS where
         VAHANA_CA_FILE names a file, and fails with OSError where that cannot be read."""
         self.address = address
-        self._channel = open_channel(address, _OPTIONS)
+        self._channel = open_channel(address, OPTIONS)
         channel = grpc.intercept_channel(self._channel, _Caller(token))
         self.api_tokens = ApiTokenServiceStub(channel)
         self.applications = ApplicationServiceStub(channel)

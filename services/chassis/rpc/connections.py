@@ -22,6 +22,16 @@ _RETRY_POLICY = {
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 
+_NOT_REPEATED = [
+    {"service": "vahana.profile.v1.SnapshotService", "method": "ExportEntities"},
+    {"service": "vahana.registry.v1.SnapshotService", "method": "ExportEntities"},
+    {"service": "vahana.experiment.v1.ProcessService", "method": "GetPlan"},
+    {"service": "vahana.experiment.v1.ProcessService", "method": "ReadFile"},
+]
+"""What answers with a stream. Where gRPC is to repeat such a call, the death of the peer can leave it hanging for ever,
+past its deadline (grpc/grpc#41036): all who make one call again by themselves.
+"""
+
 
 def server_options(max_message_bytes: int, max_streams: int) -> Options:
     """Limits of a server. Connections end after a while so that clients spread over new replicas.
@@ -49,14 +59,14 @@ def channel_options(
 ) -> Options:
     """Limits and policy of a channel. A peer that comes back is found again within two seconds.
 
-    `retries`: repeat what came back UNAVAILABLE. `health_checked`: call only those that say SERVING.
+    `retries`: repeat what came back UNAVAILABLE, streams aside. `health_checked`: call only those that say SERVING.
     `own_connection`: share none with the process's other channels to the same place.
     """
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if health_checked:
         config["healthCheckConfig"] = {"serviceName": ""}
     if retries:
-        config["methodConfig"] = [{"name": [{}], "retryPolicy": _RETRY_POLICY}]
+        config["methodConfig"] = [{"name": [{}], "retryPolicy": _RETRY_POLICY}, {"name": _NOT_REPEATED}]
     return [
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
