@@ -4,13 +4,14 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
 from services.chassis import log
 from services.chassis.bus.api import Bus, Consumer, Received
+from services.chassis.bus.lanes import places
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database
 from services.chassis.errors import Unavailable
@@ -41,6 +42,11 @@ Handle = Callable[[Sequence[Delivery]], None]
 errors.Unavailable: nothing is wrong with the messages, they come again. Any other exception counts against them.
 """
 
+Closed = Callable[[], Collection[int]]
+"""Tells which lanes of its topics a consumer takes nothing from for now. Called before each poll: it has to answer at
+once.
+"""
+
 
 class ConsumerLoop:
     """One member of a consumer group, run by one thread.
@@ -60,10 +66,12 @@ class ConsumerLoop:
         parked: Parked,
         name: str,
         batch: int = 500,
+        closed: Closed = tuple,
     ) -> None:
         """`name` stands in the log and beside parked messages; `batch` is the most messages between two commits."""
         self._bus, self._group, self._topics = bus, group, tuple(topics)
         self._handle, self._db, self._parked, self._name, self._batch = handle, db, parked, name, batch
+        self._closed = closed
         self._incarnations = Incarnations(db, bus, group, [topic.name for topic in topics])
         self._log = log.get("consume").bind(consumer=name)
 
@@ -83,7 +91,8 @@ class ConsumerLoop:
             if self._topics_changed():
                 # What was handled says nothing about the topics there are now.
                 return
-            received = consumer.poll(COMMIT_QUIET_SECONDS if handled.messages else POLL_SECONDS, self._batch)
+            wait = COMMIT_QUIET_SECONDS if handled.messages else POLL_SECONDS
+            received = consumer.poll(wait, self._batch, places(self._topics, self._closed()))
             if received:
                 handled.add(self._finish(consumer, stop, received))
             if handled.messages and (not received or handled.due(self._batch)):

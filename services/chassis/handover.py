@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.chassis.bus.lanes import Lane
+
 LARGEST_BATCH = 4 * 1024 * 1024
 """Bytes after which no more rows are taken at once: a batch the bus cannot take within its patience never gets out."""
 _MOST_BYTES = 16 * 1024 * 1024
@@ -21,6 +23,7 @@ class UnsentRow:
     key: str
     message_id: str
     value: bytes
+    lane: int = Lane.FAST
 
 
 class Handover:

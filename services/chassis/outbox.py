@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.chassis import clock
+from services.chassis.bus.lanes import Lane
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Tx, after_commit, at_commit
 from services.chassis.errors import LimitExceeded
@@ -23,12 +24,16 @@ _LAST_ID = sa.select(sa.func.last_insert_rowid())
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A message to be sent: `value` is a serialised Envelope; `ref` names what it is about, e.g. "proc-…/task/1"."""
+    """A message to be sent: `value` is a serialised Envelope; `ref` names what it is about, e.g. "proc-…/task/1".
+
+    `lane`: where the topic has lanes, the one it takes, whenever it is sent.
+    """
 
     topic: Topic
     key: str
     value: bytes
     ref: str = ""
+    lane: Lane = Lane.FAST
 
 
 class Outbox:
@@ -45,7 +50,7 @@ class Outbox:
         self._insert = sa.insert(self._table)
         self._insert_by_order = self._insert.returning(columns.id, sort_by_parameter_order=True)
         self._unsent = (
-            sa.select(columns.id, columns.topic, columns.rank, columns.key, columns.message_id, columns.value)
+            sa.select(*(columns[field.name] for field in fields(UnsentRow)))
             .where(columns.sent_us.is_(None))
             .order_by(columns.id)
             .limit(sa.bindparam("most", type_=sa.Integer))
@@ -136,7 +141,8 @@ class Outbox:
 
 
 def _unsent(id_: int, record: dict[str, Any]) -> UnsentRow:
-    return UnsentRow(id_, record["topic"], record["rank"], record["key"], record["message_id"], record["value"])
+    place = record["topic"], record["rank"], record["key"]
+    return UnsentRow(id_, *place, record["message_id"], record["value"], record["lane"])
 
 
 def _record(row: OutboxRow, now: int) -> dict[str, Any]:
@@ -152,5 +158,6 @@ def _record(row: OutboxRow, now: int) -> dict[str, Any]:
         "message_id": message_id,
         "ref": row.ref,
         "value": row.value,
+        "lane": int(row.lane),
         "created_us": now,
     }

@@ -8,6 +8,7 @@ from itertools import groupby
 from services.chassis import clock, log
 from services.chassis.bus import topics
 from services.chassis.bus.api import Bus, Message, Producer
+from services.chassis.bus.lanes import Lane
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database, Tx
 from services.chassis.errors import Unavailable
@@ -197,4 +198,5 @@ class Relay:
             self._log.warning("relay not ended cleanly", reason=error.message)
 
     def _message(self, row: UnsentRow) -> Message:
-        return Message(row.topic, row.key, row.value, (("id", row.message_id.encode()), self._source))
+        headers = (("id", row.message_id.encode()), self._source)
+        return Message(row.topic, row.key, row.value, headers, lane=Lane(row.lane))

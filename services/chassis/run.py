@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from services.chassis.bus.api import Bus
     from services.chassis.bus.topics import Topic
-    from services.chassis.consume import Handle
+    from services.chassis.consume import Closed, Handle
     from services.chassis.db import Database
     from services.chassis.filelock import FileLock
     from services.chassis.outbox import Outbox
@@ -156,13 +156,17 @@ class Chassis:
 
         self.background("relay", Relay(self.db, outbox, self.bus, source=self.settings.service).run)
 
-    def consume(self, group: str, topics: Sequence[Topic], handle: Handle, *, name: str) -> None:
-        """Handle the messages of `topics` as a member of `group`; `name` tells consumers of a service apart."""
+    def consume(
+        self, group: str, topics: Sequence[Topic], handle: Handle, *, name: str, closed: Closed = tuple
+    ) -> None:
+        """Handle the messages of `topics` as a member of `group`; `name` tells consumers of a service apart. `closed`:
+        which lanes of the topics nothing is taken from for now.
+        """
         from services.chassis.consume import ConsumerLoop  # noqa: PLC0415
         from services.chassis.parked import Parked  # noqa: PLC0415
 
         parked, batch = Parked(self.db.metadata), self.settings.commit_batch
-        loop = ConsumerLoop(self.bus, group, topics, handle, self.db, parked, name, batch)
+        loop = ConsumerLoop(self.bus, group, topics, handle, self.db, parked, name, batch, closed)
         self.background(f"consume-{name}", loop.run)
 
     def closing(self, close: Callable[[], None]) -> None:

@@ -41,6 +41,15 @@ def _outbox_by_key(metadata: sa.MetaData) -> None:
     sa.Index("ix_outbox_key", metadata.tables["outbox"].c.key)
 
 
+def _outbox_by_lane(metadata: sa.MetaData) -> None:
+    """What came later: the lane a message takes."""
+    metadata.tables["outbox"].append_column(_lane())
+
+
+def _lane() -> sa.Column[int]:
+    return sa.Column("lane", sa.SmallInteger, nullable=False, server_default=sa.text("1"))
+
+
 def _incarnation(metadata: sa.MetaData) -> None:
     sa.Table(
         "incarnation",
@@ -134,7 +143,7 @@ _TABLES: dict[str, Callable[[sa.MetaData], None]] = {
     "entity": _entity,
     "incarnation": _incarnation,
 }
-_LATER: dict[str, Callable[[sa.MetaData], None]] = {"outbox": _outbox_by_key}
+_LATER: dict[str, tuple[Callable[[sa.MetaData], None], ...]] = {"outbox": (_outbox_by_key, _outbox_by_lane)}
 """What was added to tables after first migrations had created them."""
 
 
@@ -142,8 +151,8 @@ def add_platform_tables(metadata: sa.MetaData, *names: str) -> None:
     """Add the named platform tables to a service's metadata."""
     for name in names:
         _TABLES[name](metadata)
-        if name in _LATER:
-            _LATER[name](metadata)
+        for later in _LATER.get(name, ()):
+            later(metadata)
 
 
 def create_platform_tables(*names: str) -> None:
@@ -164,6 +173,16 @@ def index_outbox_by_key() -> None:
 def unindex_outbox_by_key() -> None:
     """Drop it; to be called in a migration's downgrade()."""
     _op().drop_index("ix_outbox_key", "outbox")
+
+
+def add_outbox_lane() -> None:
+    """Add the lane to the outbox, where all is fast; to be called in a migration's upgrade()."""
+    _op().add_column("outbox", _lane())
+
+
+def drop_outbox_lane() -> None:
+    """Drop it; to be called in a migration's downgrade()."""
+    _op().drop_column("outbox", "lane")
 
 
 def _in_migration(*names: str) -> sa.MetaData:

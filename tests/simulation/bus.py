@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.bus.api import Message, Received, TopicPartition
+from services.chassis.bus.lanes import Lanes
 from services.chassis.bus.topics import ALL, Topic
 from services.chassis.errors import Unavailable
 from tests.simulation.kernel import SECOND, Instance, Kernel, Thread
@@ -29,6 +30,7 @@ class SimulatedBus:
             (topic.name, number): [] for topic in ALL for number in range(topic.partitions)
         }
         self.partitions = {topic.name: topic.partitions for topic in ALL}
+        self._lanes = Lanes()
         self.groups: dict[str, Group] = {}
         self.held: dict[TopicPartition, int] = {}
         """Until when a partition brings nothing."""
@@ -82,9 +84,12 @@ class SimulatedBus:
         """Take records in; those who wait for them are woken."""
         topics = set()
         for message in messages:
-            place = (message.topic, zlib.crc32(message.key.encode()) % self.partitions[message.topic])
-            log = self.records[place]
-            log.append(Received(message.topic, message.key, message.value, message.headers, place[1], len(log)))
+            number = self._lanes.partition(message.topic, message.key, message.lane)
+            if number is None:
+                number = zlib.crc32(message.key.encode()) % self.partitions[message.topic]
+            log, lane = self.records[message.topic, number], self._lanes.lane(message.topic, number)
+            place = (number, len(log))
+            log.append(Received(message.topic, message.key, message.value, message.headers, *place, lane=lane))
             topics.add(message.topic)
         for group in self.groups.values():
             if not topics.isdisjoint(group.topics):
@@ -134,11 +139,11 @@ class Producer:
         """See bus.api."""
 
     def _part(self, messages: Sequence[Message]) -> list[Message]:
-        """What arrives where some of the partitions do not answer: of each key all that comes before some message."""
-        ends: dict[tuple[str, str], bool] = {}
+        """What arrives where some of the partitions do not answer: of each key in a lane all before some message."""
+        ends: dict[tuple[str, str, int], bool] = {}
         part = []
         for message in messages:
-            place = message.topic, message.key
+            place = message.topic, message.key, message.lane
             ends[place] = ends.get(place, False) or self._kernel.dice.random() < 0.3
             if not ends[place]:
                 part.append(message)
@@ -154,13 +159,15 @@ class Member:
         self._bus, self._group, self.thread, self._stale, self._kernel = bus, group, thread, stale, bus.kernel
         self.instance = thread.instance
         self._positions: dict[TopicPartition, int] = {}
+        self._closed: Collection[TopicPartition] = ()
 
-    def poll(self, limit: int) -> list[Received]:
-        """Take a batch, of some partition's records first and then of the others'."""
+    def poll(self, limit: int, closed: Collection[TopicPartition]) -> list[Received]:
+        """Take a batch, of some partition's records first and then of the others'; of the closed ones none."""
+        self._closed = closed
         self._rebalance()
         if self._kernel.dice.random() < 0.3:
             limit = min(limit, self._kernel.dice.randint(1, 4))
-        places = [place for place, position in self._positions.items() if position < self._readable(place)]
+        places = [place for place in self._positions if self._has_more(place)]
         self._kernel.dice.shuffle(places)
         batch: list[Received] = []
         for place in places:
@@ -174,7 +181,7 @@ class Member:
 
     def rest(self) -> float:
         """Seconds until there may be more to take."""
-        if any(position < self._readable(place) for place, position in self._positions.items()):
+        if any(self._has_more(place) for place in self._positions):
             return 0.0
         waits = [until for place, until in self._bus.held.items() if place in self._positions]
         return min([5.0, *(max(0.0, (until - self._kernel.now_us) / SECOND) for until in waits)])
@@ -199,6 +206,9 @@ class Member:
     def close(self) -> None:
         """See bus.api."""
         self._bus.leave(self._group, self)
+
+    def _has_more(self, place: TopicPartition) -> bool:
+        return place not in self._closed and self._positions[place] < self._readable(place)
 
     def _readable(self, place: TopicPartition) -> int:
         until = self._bus.held.get(place, 0)

@@ -1,9 +1,9 @@
 """What all services consist of, as threads of the kernel: relays, consumers, and pools whose work are threads too."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from services.chassis.bus.api import Received
+from services.chassis.bus.api import Received, TopicPartition
 from services.chassis.bus.topics import Topic
 from services.chassis.consume import ConsumerLoop, Handle
 from services.chassis.db import Database
@@ -68,11 +68,11 @@ class _Turn:
         self._member, self._stop, self._polls = member, stop, 0
         self.commit, self.retain = member.commit, member.retain
 
-    def poll(self, _timeout_s: float, limit: int) -> list[Received]:
+    def poll(self, _timeout_s: float, limit: int, closed: Collection[TopicPartition] = ()) -> list[Received]:
         """See bus.api."""
         self._polls += 1
         if self._polls == 1:
-            return self._member.poll(limit)
+            return self._member.poll(limit, closed)
         if self._polls > 2:
             self._stop.set()
         return []

@@ -1,9 +1,10 @@
 """The bus as services see it: keyed, ordered, at least once. kafka.py and memory.py implement it under one suite."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.chassis.bus.lanes import Lane
 from services.chassis.bus.topics import Topic
 
 TopicPartition = tuple[str, int]
@@ -12,17 +13,19 @@ TopicPartition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent. Messages of one topic and key arrive in the order they were published in."""
+    """What is sent. Messages of one topic, key and lane arrive in the order they were published in."""
 
     topic: str
     key: str
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+    lane: Lane = field(default=Lane.FAST, kw_only=True)
+    """Where the topic has lanes, the one it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received(Message):
-    """A message as it arrived, with its place in the topic."""
+    """A message as it arrived, with its place in the topic; its lane is that of the place."""
 
     partition: int = -1
     offset: int = -1
@@ -45,8 +48,11 @@ class Producer(Protocol):
 class Consumer(Protocol):
     """One member of a consumer group. For use by one thread."""
 
-    def poll(self, timeout_s: float, limit: int) -> list[Received]:
-        """Return up to `limit` messages as soon as there is one; none after `timeout_s`, or while the bus is away."""
+    def poll(self, timeout_s: float, limit: int, closed: Collection[TopicPartition] = ()) -> list[Received]:
+        """Return up to `limit` messages as soon as there is one; none after `timeout_s`, or while the bus is away.
+
+        What is in a `closed` partition stays there, in its order, until a call that does not name it.
+        """
 
     def handled(self, received: Sequence[Received]) -> None:
         """Take note that these are handled: what is given up before it is committed is committed with that."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.bus.api import Message, Received, TopicPartition
+from services.chassis.bus.lanes import Lanes
 from services.chassis.bus.topics import Topic
 from services.chassis.errors import Unavailable
 
@@ -29,6 +30,7 @@ class MemoryBus:
         self.changed = threading.Condition()
         self.records: dict[TopicPartition, list[Received]] = {}
         self.partitions: dict[str, int] = {}
+        self.lanes = Lanes()
         self.groups: dict[str, _Group] = {}
         self.incarnations: dict[str, str] = {}
         self.down = False
@@ -51,6 +53,7 @@ class MemoryBus:
         """See bus.api.Bus."""
         with self.changed:
             self.check_up()
+            self.lanes.learn(topics)
             for topic in topics:
                 self.incarnations.setdefault(topic.name, uuid.uuid4().hex)
                 if self.partitions.setdefault(topic.name, topic.partitions) == topic.partitions:
@@ -100,11 +103,12 @@ class _MemoryProducer:
             if missing:
                 raise Unavailable(f"no such topic: {', '.join(sorted(missing))}")
             for message in messages:
-                number = zlib.crc32(message.key.encode()) % bus.partitions[message.topic]
-                log = bus.records[message.topic, number]
-                log.append(
-                    Received(message.topic, message.key, message.value, message.headers, number, offset=len(log))
-                )
+                number = bus.lanes.partition(message.topic, message.key, message.lane)
+                if number is None:
+                    number = zlib.crc32(message.key.encode()) % bus.partitions[message.topic]
+                log, lane = bus.records[message.topic, number], bus.lanes.lane(message.topic, number)
+                place = (number, len(log))
+                log.append(Received(message.topic, message.key, message.value, message.headers, *place, lane=lane))
             bus.changed.notify_all()
 
     def close(self) -> None:
@@ -119,13 +123,13 @@ class _MemoryConsumer:
         self._positions: dict[TopicPartition, int] = {}
         self._handled: list[Received] = []
 
-    def poll(self, timeout_s: float, limit: int) -> list[Received]:
+    def poll(self, timeout_s: float, limit: int, closed: Collection[TopicPartition] = ()) -> list[Received]:
         deadline = time.monotonic() + timeout_s
         self._rebalance()
         with self._bus.changed:
             while True:
                 self._adopt()
-                batch = [] if self._bus.down else self._take(limit)
+                batch = [] if self._bus.down else self._take(limit, closed)
                 left = deadline - time.monotonic()
                 if batch or left <= 0:
                     return batch
@@ -184,9 +188,11 @@ class _MemoryConsumer:
                 self._group.owners[place] = self
                 self._positions[place] = 0 if self._stale(place) else self._group.committed.get(place, 0)
 
-    def _take(self, limit: int) -> list[Received]:
+    def _take(self, limit: int, closed: Collection[TopicPartition]) -> list[Received]:
         batch: list[Received] = []
         for place, position in self._positions.items():
+            if place in closed:
+                continue
             batch += self._bus.records.get(place, [])[position : position + limit - len(batch)]
             self._positions[place] = position + len([m for m in batch if (m.topic, m.partition) == place])
         return batch

@@ -12,6 +12,8 @@ class Topic:
     name: str
     partitions: int
     rank: int
+    slow: int = 0
+    """How many of its partitions, the last ones, are kept for slow work; see lanes. Fewer than there are."""
 
 
 PROCESS = Topic("vahana.process", 8, 1)
@@ -47,8 +49,8 @@ def kebab(task_type: int) -> str:
     return name.removeprefix("TASK_TYPE_").lower().replace("_", "-")
 
 
-TASK_TOPICS: dict[int, Topic] = {int(kind): Topic(f"vahana.task.{kebab(kind)}", 6, 1) for kind in _TASK_TYPES}
-"""TaskDispatched by task type, scheduler to executors, keyed by process id."""
+TASK_TOPICS: dict[int, Topic] = {int(kind): Topic(f"vahana.task.{kebab(kind)}", 6, 1, slow=2) for kind in _TASK_TYPES}
+"""TaskDispatched by task type and lane, scheduler to executors, keyed by process id."""
 
 ALL: tuple[Topic, ...] = (PROCESS, STATUS, SYNC, CANCEL, HISTORY, *TASK_TOPICS.values())
 

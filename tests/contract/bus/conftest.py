@@ -23,8 +23,8 @@ class Harness:
         self.bus, self._hasty, self._broker = bus, hasty, broker
         self._numbers = itertools.count(1)
 
-    def topic(self, partitions: int = 4) -> Topic:
-        topic = Topic(f"topic-{next(self._numbers)}", partitions, 0)
+    def topic(self, partitions: int = 4, slow: int = 0) -> Topic:
+        topic = Topic(f"topic-{next(self._numbers)}", partitions, 0, slow)
         self.bus.ensure_topics([topic])
         return topic
 

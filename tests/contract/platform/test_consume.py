@@ -230,7 +230,7 @@ class GivenUp:
     def __init__(self, batch, stop):
         self.batches, self.stop = [batch], stop
 
-    def poll(self, _timeout_s, _limit):
+    def poll(self, _timeout_s, _limit, _closed):
         if not self.batches:
             self.stop.set()
         return self.batches.pop() if self.batches else []

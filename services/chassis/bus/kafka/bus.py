@@ -13,6 +13,7 @@ from services.chassis.bus.api import TopicPartition
 from services.chassis.bus.kafka.client import common_config
 from services.chassis.bus.kafka.consumer import KafkaConsumer, consumer_profile
 from services.chassis.bus.kafka.producer import KafkaProducer
+from services.chassis.bus.lanes import Lanes
 from services.chassis.bus.topics import Topic
 from services.chassis.errors import Unavailable
 
@@ -33,21 +34,25 @@ class KafkaBus:
         self._group_protocol = group_protocol
         self._prefix = topic_prefix
         self._patience = patience_seconds
+        self._lanes = Lanes()
         self._admin: AdminClient | None = None
 
     def producer(self) -> "KafkaProducer":
         """See bus.api.Bus."""
-        return KafkaProducer(self._common, self._prefix, self._patience)
+        return KafkaProducer(self._common, self._prefix, self._patience, self._lanes)
 
     def consumer(
         self, group: str, topics: Sequence[Topic], stale: Callable[[TopicPartition], bool] = lambda _place: False
     ) -> "KafkaConsumer":
         """See bus.api.Bus."""
         config = self._common | consumer_profile(self._group_protocol) | {"group.id": self._prefix + group}
-        return KafkaConsumer(config, self._prefix, [topic.name for topic in topics], self._patience, stale)
+        names = [topic.name for topic in topics]
+        self._lanes.learn(topics)
+        return KafkaConsumer(config, self._prefix, names, self._patience, stale=stale, lanes=self._lanes)
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See bus.api.Bus."""
+        self._lanes.learn(topics)
         admin = self._administration()
         try:
             present = admin.list_topics(timeout=self._patience).topics

@@ -1,7 +1,7 @@
 """Consuming from Kafka."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import confluent_kafka as ck
@@ -9,6 +9,7 @@ import confluent_kafka as ck
 from services.chassis import log
 from services.chassis.bus.api import Received, TopicPartition
 from services.chassis.bus.kafka.client import Notes
+from services.chassis.bus.lanes import Lanes
 from services.chassis.errors import Unavailable
 
 _log = log.get("kafka")
@@ -38,30 +39,33 @@ class KafkaConsumer:
         prefix: str,
         topics: Sequence[str],
         patience: float,
+        *,
         stale: Callable[[TopicPartition], bool],
+        lanes: Lanes,
     ) -> None:
         """Join the group; what is assigned arrives during poll. `patience`: seconds a commit may take. `stale`: see
-        bus.api.Bus.
+        bus.api.Bus. `lanes`: which topics have some.
         """
-        self._patience, self._stale = patience, stale
+        self._patience, self._stale, self._lanes = patience, stale, lanes
         self._config, self._prefix = config | {"on_commit": self._committed}, prefix
         self._note: Notes = config["error_cb"]
         self._topics = [prefix + topic for topic in topics]
         self._owned: set[TopicPartition] = set()
         self._handled: dict[TopicPartition, int] = {}
-        self._paused = False
+        self._resting = False
+        self._closed: frozenset[TopicPartition] = frozenset()
+        self._paused: set[TopicPartition] = set()
+        """Those of the owned partitions that bring nothing: all while resting, else those that are closed."""
         self._early: list[Received] = []
         self._answers: list[tuple[ck.KafkaError | None, list[ck.TopicPartition]]] = []
         self._client = self._join()
 
-    def poll(self, timeout_s: float, limit: int) -> list[Received]:
+    def poll(self, timeout_s: float, limit: int, closed: Collection[TopicPartition] = ()) -> list[Received]:
         """See bus.api.Consumer."""
-        if self._paused:
-            self._paused = False
-            self._client.resume(self._partitions())
-        if self._early:
-            batch, self._early = self._early[:limit], self._early[limit:]
-            return batch
+        self._resting, self._closed = False, frozenset(closed)
+        self._pause_alone(self._owned & self._closed)
+        if early := self._take_early(limit):
+            return early
         first = self._client.poll(timeout_s)
         if first is None:
             return []
@@ -88,9 +92,8 @@ class KafkaConsumer:
 
     def retain(self, received: Sequence[Received]) -> list[Received]:
         """See bus.api.Consumer."""
-        if not self._paused:
-            self._paused = True
-            self._client.pause(self._partitions())
+        self._resting = True
+        self._pause_alone(self._owned.copy())
         self._serve(0)
         return [message for message in received if (message.topic, message.partition) in self._owned]
 
@@ -106,12 +109,15 @@ class KafkaConsumer:
     def _assigned(self, client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         places = self._places(partitions)
         self._owned.update(places)
+        paused = set(places) if self._resting else self._closed.intersection(places)
         for place, partition in zip(places, partitions, strict=True):
             if self._stale(place):
                 partition.offset = ck.OFFSET_BEGINNING
         client.incremental_assign(partitions)
         # A pause outlives the loss of a partition, and would make it mute when it comes back.
-        (client.pause if self._paused else client.resume)(partitions)
+        client.resume(self._named(set(places) - paused))
+        client.pause(self._named(paused))
+        self._paused |= paused
 
     def _revoked(self, client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         offsets = self._offsets_of(self._places(partitions))
@@ -130,6 +136,7 @@ class KafkaConsumer:
     def _forget(self, partitions: list[ck.TopicPartition]) -> None:
         gone = set(self._places(partitions))
         self._owned -= gone
+        self._paused -= gone
         self._handled = {place: offset for place, offset in self._handled.items() if place not in gone}
         self._early = [message for message in self._early if (message.topic, message.partition) not in gone]
 
@@ -143,20 +150,39 @@ class KafkaConsumer:
     def _places(self, partitions: Sequence[ck.TopicPartition]) -> list[TopicPartition]:
         return [(partition.topic.removeprefix(self._prefix), partition.partition) for partition in partitions]
 
-    def _partitions(self) -> list[ck.TopicPartition]:
-        return [ck.TopicPartition(self._prefix + topic, number) for topic, number in self._owned]
+    def _named(self, places: Iterable[TopicPartition]) -> list[ck.TopicPartition]:
+        return [ck.TopicPartition(self._prefix + topic, number) for topic, number in places]
+
+    def _pause_alone(self, places: set[TopicPartition]) -> None:
+        """Have these of the owned partitions bring nothing, and the others go on."""
+        if places != self._paused:
+            self._client.resume(self._named(self._paused - places))
+            self._client.pause(self._named(places - self._paused))
+            self._paused = places
+
+    def _take_early(self, limit: int) -> list[Received]:
+        """Take of what came before it was asked for; of closed partitions it is kept."""
+        taken: list[Received] = []
+        kept: list[Received] = []
+        for message in self._early:
+            closed = (message.topic, message.partition) in self._closed
+            (kept if closed or len(taken) == limit else taken).append(message)
+        self._early = kept
+        return taken
 
     def _received(self, message: ck.Message) -> Received | None:
         error = message.error()
         if error is None:
             headers: Iterable[tuple[str, bytes | None]] = message.headers() or ()  # type: ignore[assignment]
+            topic, partition = (message.topic() or "").removeprefix(self._prefix), message.partition() or 0
             return Received(
-                (message.topic() or "").removeprefix(self._prefix),
+                topic,
                 bytes(message.key() or b"").decode(errors="replace"),
                 bytes(message.value() or b""),
                 tuple((name, value or b"") for name, value in headers),
-                message.partition() or 0,
+                partition,
                 message.offset() or 0,
+                lane=self._lanes.lane(topic, partition),
             )
         self._note(error)
         if error.fatal():
@@ -167,6 +193,7 @@ class KafkaConsumer:
         """A client in a fatal state stays in it: join anew, from the committed offsets."""
         self._client.close()
         self._owned.clear()
+        self._paused.clear()
         self._early.clear()
         self._handled.clear()
         self._client = self._join()

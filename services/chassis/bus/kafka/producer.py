@@ -6,7 +6,11 @@ from typing import Any
 import confluent_kafka as ck
 
 from services.chassis.bus.api import Message
+from services.chassis.bus.lanes import Lanes
 from services.chassis.errors import Unavailable
+
+_BY_KEY = -1
+"""In place of a partition: the client's partitioner chooses."""
 
 
 class KafkaProducer:
@@ -16,17 +20,19 @@ class KafkaProducer:
     the same messages were published again.
     """
 
-    def __init__(self, common: dict[str, Any], prefix: str, patience: float) -> None:
-        """Begin to connect, since that takes half a second. `patience`: seconds acknowledgements are waited for."""
+    def __init__(self, common: dict[str, Any], prefix: str, patience: float, lanes: Lanes) -> None:
+        """Begin to connect, since that takes half a second. `patience`: seconds acknowledgements are waited for.
+        `lanes`: which topics have some; all others are partitioned as Java's clients do.
+        """
         self._config = common | {
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 5,  # flush() does not wait for it
             "delivery.timeout.ms": int(patience * 1000),
-            "partitioner": "murmur2_random",  # as Java's clients do
+            "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,
         }
-        self._prefix, self._patience = prefix, patience
+        self._prefix, self._patience, self._lanes = prefix, patience, lanes
         self._client: ck.Producer | None = ck.Producer(self._config)
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -41,10 +47,12 @@ class KafkaProducer:
 
         try:
             for message in messages:
+                partition = self._lanes.partition(message.topic, message.key, message.lane)
                 self._client.produce(
                     self._prefix + message.topic,
                     message.value,
                     message.key,
+                    _BY_KEY if partition is None else partition,
                     headers=list(message.headers),
                     on_delivery=acknowledged,
                 )
