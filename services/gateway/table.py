@@ -25,7 +25,7 @@ from vahana.registry.v1 import application_pb2, compute_resource_pb2, group_reso
 from vahana.registry.v1 import copy_pb2 as registry_copy_pb2
 from vahana.registry.v1 import snapshot_pb2 as registry_snapshot_pb2
 from vahana.scheduler.v1 import explanation_pb2 as scheduler_explanation_pb2
-from vahana.scheduler.v1 import scheduler_pb2
+from vahana.scheduler.v1 import hold_pb2, scheduler_pb2
 
 PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
     "profile": (
@@ -51,7 +51,10 @@ PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
         data_pb2.DESCRIPTOR.services_by_name["DataService"],
         experiment_copy_pb2.DESCRIPTOR.services_by_name["CopyService"],
     ),
-    "scheduler": (scheduler_pb2.DESCRIPTOR.services_by_name["SchedulerService"],),
+    "scheduler": (
+        scheduler_pb2.DESCRIPTOR.services_by_name["SchedulerService"],
+        hold_pb2.DESCRIPTOR.services_by_name["HoldService"],
+    ),
     "executor": (executor_pb2.DESCRIPTOR.services_by_name["ExecutorService"],),
 }
 """The services anyone with a token may call, by the service of the mesh that serves them."""

@@ -17,7 +17,7 @@ from services.chassis.failpoints import failpoint
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
-from services.scheduler import early, storage
+from services.scheduler import early, holds, storage
 from services.scheduler.domain.explaining import Explained, explain
 from services.scheduler.domain.intents import follow, supersedes
 from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
@@ -28,7 +28,7 @@ from services.scheduler.schema import task as task_table
 from services.scheduler.walker import PlanUnwalkableError
 
 DUE_AT_ONCE = 500
-"""Most tasks one transaction of the timers moves."""
+"""Most tasks, and most runs, one transaction of the timers moves."""
 IDLE = 1.0
 """Seconds after which to look again in any case: another scheduler may have planned something, and died."""
 REMEMBERED_US = 4 * 24 * 3600 * 1_000_000
@@ -107,6 +107,23 @@ class Handlers:
                 batch.send_again(task, self.outbox)
             batch.finish(self.outbox)
         return 0.0 if due else IDLE
+
+    def follow_holds(self) -> float:
+        """Has runs wait that holds keep by now, and go on that none keeps any more; returns in how many seconds to look
+        again.
+
+        Whoever touches a run does as much for it. This is for those that nothing else touches, and it takes up what a
+        scheduler that died has left.
+        """
+        with self.db.read() as tx:
+            if not holds.unsettled_shards(tx):
+                return IDLE
+        with self.db.write() as tx:
+            batch = Batch(tx, self.db.now_us(tx), self.rules)
+            shards = self.shards.take(tx, holds.unsettled_shards(tx))
+            batch.lock(holds.unsettled(tx, shards, DUE_AT_ONCE))
+            batch.finish(self.outbox)
+        return 0.0 if batch.runs else IDLE
 
     def forget_old_messages(self) -> float:
         """Forgets the ids of messages that no topic keeps any more; returns in how many seconds to look again."""

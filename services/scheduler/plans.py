@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.chassis.errors import DigestMismatch
 from services.scheduler import walker
+from services.scheduler.domain.holds import same_host
 from services.scheduler.domain.model import SHARDS, Launch, Run, Task
 from services.scheduler.domain.states import TaskType, TriggerRule
 from vahana.event.v1 import task_pb2
@@ -50,6 +51,8 @@ def new_run(launch: Launch, plan: Plan, now: int) -> Run:
         experiment_id=launch.experiment_id,
         shard=shard_of(launch.process_id),
         target=plan.target.SerializeToString(),
+        compute_resource=plan.target.compute_resource,
+        address=same_host(plan.target.address),
         created_us=now,
         updated_us=now,
     )

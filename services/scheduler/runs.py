@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 
 from services.chassis import log
 from services.chassis.outbox import Outbox, OutboxRow
-from services.scheduler import storage, walker, wire
+from services.scheduler import holds, storage, walker, wire
 from services.scheduler.domain import intents, progress
+from services.scheduler.domain.holds import Hold, settle
 from services.scheduler.domain.intents import Effect, doomed
 from services.scheduler.domain.model import Intended, Report, Run, Task, TaskKey
 from services.scheduler.domain.states import Intent, Phase, TaskState, TaskType
@@ -44,11 +45,16 @@ class Batch:
         self._dispatched: list[Task] = []
         self._canceled: list[Task] = []
         self._rows: defaultdict[str, list[OutboxRow]] = defaultdict(list)
+        self._holds: dict[str, list[Hold]] = {}
 
     def lock(self, process_ids: Collection[str]) -> None:
-        """Locks the runs of these processes and takes them up."""
-        for process_id, run in storage.lock_runs(self.tx, process_ids).items():
+        """Locks the runs of these processes and takes them up; those that holds keep by now wait, and those that none
+        keeps any more go on.
+        """
+        found = storage.lock_runs(self.tx, process_ids)
+        for process_id, run in found.items():
             self.runs[process_id], self._phases[process_id] = run, run.phase
+        self._follow_holds([run for run in found.values() if not run.ended])
 
     def load(self, keys: Iterable[TaskKey]) -> None:
         """Takes up tasks of locked runs; those taken up already stay as they are."""
@@ -63,10 +69,12 @@ class Batch:
     def launch(self, run: Run, tasks: Sequence[Task], nodes: Sequence[walker.Node]) -> None:
         """Takes up a new process and starts on its roots."""
         self._enter(run)
+        settle(run, self._holds_over({run.tenant}))
         run.open_tasks = len(tasks)
         self.tasks.update((task.key, task) for task in tasks)
         self._changed.update((task.key, task) for task in tasks)
-        self._take_step(run, walker.start(nodes, [task.task_id for task in tasks if doomed(run, task)]))
+        ends = [task.task_id for task in tasks if doomed(run, task)]
+        self._take_step(run, walker.start(nodes, ends, held=run.held))
 
     def refuse(self, run: Run, reason: str) -> None:
         """Takes up a new process that cannot be walked, and fails it at once."""
@@ -81,7 +89,7 @@ class Batch:
         intents.follow(run, intended)
         self._moved.add(run.process_id)
         if run.intent is Intent.RUN:
-            self._release(run, self._at_hand(storage.held_tasks(self.tx, run.process_id)))
+            self._go_on([run])
         elif run.intent is Intent.CANCEL:
             found = self._at_hand(storage.tasks_begun(self.tx, run.process_id))
             self.load_job_owners()
@@ -112,9 +120,9 @@ class Batch:
             self._end(run, task)
 
     def take_turn(self, task: Task) -> None:
-        """Opens the attempt whose time has come, unless the process is paused."""
+        """Opens the attempt whose time has come, unless the process is paused or on hold."""
         run = self.runs[task.process_id]
-        if run.intent is Intent.PAUSE:
+        if run.held:
             self._hold(run, task)
         else:
             self._dispatch(run, task)
@@ -215,6 +223,7 @@ class Batch:
                     {task.task_id: task.rule for task in waiting},
                     {task.task_id: walker.Tally(task.pending, task.failed, task.skipped) for task in waiting},
                     {task.task_id for task in waiting if doomed(run, task)},
+                    held=run.held,
                 )
                 self._take_step(run, step)
 
@@ -224,11 +233,9 @@ class Batch:
             task.pending, task.failed, task.skipped = tally.pending, tally.failed, tally.skipped
             self._changed[task.key] = task
         for name in step.run:
-            task = self.tasks[run.process_id, name]
-            if run.intent is Intent.PAUSE:
-                self._hold(run, task)
-            else:
-                self._dispatch(run, task)
+            self._dispatch(run, self.tasks[run.process_id, name])
+        for name in step.hold:
+            self._hold(run, self.tasks[run.process_id, name])
         for name in step.skip:
             task = self.tasks[run.process_id, name]
             progress.skip(task)
@@ -252,8 +259,28 @@ class Batch:
             case Effect.CLOSE:
                 self._dispatch(run, task)
 
+    def _follow_holds(self, runs: Sequence[Run]) -> None:
+        known = self._holds_over({run.tenant for run in runs}) if runs else []
+        changed = [run for run in runs if settle(run, known)]
+        self._moved.update(run.process_id for run in changed)
+        self._go_on([run for run in changed if run.hold_id is None])
+
+    def _holds_over(self, tenants: Collection[str]) -> list[Hold]:
+        """The holds over these tenants, each read once: they stay as they were seen then."""
+        missing = set(tenants) - self._holds.keys()
+        if missing:
+            found = holds.over(self.tx, missing)
+            self._holds.update((tenant, [hold for hold in found if hold.over(tenant)]) for tenant in missing)
+        return list({hold.hold_id: hold for tenant in tenants for hold in self._holds[tenant]}.values())
+
+    def _go_on(self, runs: Iterable[Run]) -> None:
+        """Dispatches what was put off in those of these runs that may go on."""
+        free = [run.process_id for run in runs if not run.held]
+        for task in self._at_hand(storage.held_tasks(self.tx, free)):
+            self._release(self.runs[task.process_id], [task])
+
     def _release(self, run: Run, tasks: Iterable[Task]) -> None:
-        """Dispatches what a pause has put off, but for what a cancel ends."""
+        """Dispatches what a pause or hold has put off, but for what a cancel ends."""
         for task in tasks:
             if task.held and not doomed(run, task):
                 self._dispatch(run, task)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.chassis.schema import add_platform_tables
 
-PLATFORM_TABLES = ("outbox", "inbox", "lease", "parked", "incarnation")
+PLATFORM_TABLES = ("outbox", "inbox", "lease", "parked", "incarnation", "request")
 
 metadata = sa.MetaData()
 add_platform_tables(metadata, *PLATFORM_TABLES)
@@ -40,6 +40,11 @@ run = sa.Table(
     sa.Column("intent", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("intent_seq", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("intent_reason", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("compute_resource", sa.String(63), nullable=False, server_default=sa.text("''")),
+    sa.Column("address", sa.String(255), nullable=False, server_default=sa.text("''")),
+    sa.Column("hold_id", sa.String(100), nullable=True),
+    sa.Column("hold_reason", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("hold_since_us", sa.BigInteger, nullable=True),
     sa.PrimaryKeyConstraint("process_id", name="pk_run"),
 )
 
@@ -54,6 +59,22 @@ intent = sa.Table(
     sa.Column("caller", sa.Text, nullable=False),
     sa.Column("comment", sa.Text, nullable=False),
     sa.PrimaryKeyConstraint("process_id", name="pk_intent"),
+)
+
+# The holds there are; what waits for one that is gone goes on. No tenant: the work of all tenants waits. They are few
+# and have no index but their key: with another one SQLite would go through all runs to look there.
+hold = sa.Table(
+    "hold",
+    metadata,
+    sa.Column("hold_id", sa.String(100), nullable=False),
+    sa.Column("tenant", sa.String(63), nullable=False),
+    sa.Column("compute_resource", sa.String(63), nullable=False),
+    sa.Column("address", sa.String(255), nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("placed_by", sa.Text, nullable=False),
+    sa.Column("placer_tenant", sa.String(63), nullable=False),
+    sa.Column("placed_us", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("hold_id", name="pk_hold"),
 )
 
 task = sa.Table(
@@ -102,6 +123,11 @@ def _partial(name: str, *columns: sa.Column[object], where: sa.ColumnElement[boo
 
 sa.Index("ix_task_process", task.c.process_id, task.c.position, unique=True)
 _partial("ix_run_open", run.c.tenant, run.c.created_us, run.c.process_id, where=run.c.ended_us.is_(None))
+_waits = sa.and_(run.c.hold_id.is_not(None), run.c.ended_us.is_(None))
+_goes_on = sa.and_(run.c.hold_id.is_(None), run.c.ended_us.is_(None))
+_partial("ix_run_on_hold", run.c.hold_id, where=_waits)
+_partial("ix_run_off_hold", run.c.tenant, run.c.compute_resource, where=_goes_on)
+_partial("ix_run_off_hold_address", run.c.address, where=_goes_on)
 _partial("ix_task_next_attempt", task.c.next_attempt_us, where=task.c.next_attempt_us.is_not(None))
 _partial("ix_task_resend", task.c.resend_us, where=task.c.resend_us.is_not(None))
 _partial("ix_task_trouble", task.c.process_id, task.c.trouble, task.c.position, where=task.c.trouble.is_not(None))

@@ -34,7 +34,7 @@ _READ_COLUMNS = [sa.null() if column is task.c.planned else column for column in
 _RUN_CHANGES = (
     *("state", "phase", "reason", "condition", "next_attempt_us", "failure", "failure_condition"),
     *("open_tasks", "troubled_tasks", "emitted", "updated_us", "ended_us"),
-    *("intent", "intent_seq", "intent_reason"),
+    *("intent", "intent_seq", "intent_reason", "hold_id", "hold_reason", "hold_since_us"),
 )
 _TASK_CHANGES = (
     *("pending", "failed", "skipped", "state", "attempt", "heard", "emitted", "trouble", "reason", "condition"),
@@ -95,10 +95,13 @@ def plans(tx: Connection, keys: Collection[TaskKey]) -> dict[TaskKey, bytes]:
     return found
 
 
-def held_tasks(tx: Connection, process_id: str) -> list[Task]:
-    """The tasks of a process that could be dispatched but for its pause, in the order of the plan."""
-    query = sa.select(*_READ_COLUMNS).where(task.c.process_id == process_id, task.c.held)
-    return [_task(row) for row in tx.execute(query.order_by(task.c.position))]
+def held_tasks(tx: Connection, process_ids: Collection[str]) -> list[Task]:
+    """The tasks of these processes that could be dispatched but for a pause or hold, in the order of their plans."""
+    found: list[Task] = []
+    for part in _chunks(sorted(process_ids)):
+        query = sa.select(*_READ_COLUMNS).where(task.c.process_id.in_(part), task.c.held)
+        found += [_task(row) for row in tx.execute(query.order_by(task.c.process_id, task.c.position))]
+    return found
 
 
 def insert_runs(tx: Connection, runs: Collection[Run], tasks: Collection[Task]) -> None:

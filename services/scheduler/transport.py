@@ -9,12 +9,21 @@ from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role, req
 from services.scheduler.domain.explaining import Explained
 from services.scheduler.domain.model import Run, Task
 from services.scheduler.handlers import Handlers
+from services.scheduler.holding import Holding
 from vahana.event.v1 import explanation_pb2 as event_explanation_pb2
 from vahana.event.v1 import state_pb2
-from vahana.scheduler.v1 import explanation_pb2, explanation_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
+from vahana.scheduler.v1 import (
+    explanation_pb2,
+    explanation_pb2_grpc,
+    hold_pb2,
+    hold_pb2_grpc,
+    scheduler_pb2,
+    scheduler_pb2_grpc,
+)
 
 SERVICE = "vahana.scheduler.v1.SchedulerService"
 EXPLANATION_SERVICE = "vahana.scheduler.v1.ExplanationService"
+HOLD_SERVICE = "vahana.scheduler.v1.HoldService"
 EXPERIMENT = "experiment"
 
 
@@ -52,6 +61,29 @@ class ExplanationService(explanation_pb2_grpc.ExplanationServiceServicer):
         require_service(EXPERIMENT)
         found = self._handlers.explain_run(caller().tenant, request.process_id)
         return explanation_pb2.ExplainRunResponse(explanations=map(_explanation, found))
+
+
+class HoldService(hold_pb2_grpc.HoldServiceServicer):
+    """Serves HoldService."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+
+    def PlaceHold(
+        self, request: hold_pb2.PlaceHoldRequest, context: grpc.ServicerContext
+    ) -> hold_pb2.PlaceHoldResponse:
+        """See the proto."""
+        return self._holding.place(request)
+
+    def LiftHold(self, request: hold_pb2.LiftHoldRequest, context: grpc.ServicerContext) -> hold_pb2.LiftHoldResponse:
+        """See the proto."""
+        return self._holding.lift(request)
+
+    def ListHolds(
+        self, request: hold_pb2.ListHoldsRequest, context: grpc.ServicerContext
+    ) -> hold_pb2.ListHoldsResponse:
+        """See the proto."""
+        return self._holding.list(request)
 
 
 def _explanation(found: Explained) -> event_explanation_pb2.Explanation:

@@ -49,19 +49,21 @@ class Verdict(Enum):
 
     WAIT = "wait"
     RUN = "run"
+    HOLD = "hold"
     SKIP = "skip"
     CANCEL = "cancel"
 
 
 @dataclass(slots=True)
 class Step:
-    """What one round of ends brings: tallies that moved, tasks to run, to skip and to cancel.
+    """What one round of ends brings: tallies that moved, tasks to run, to hold, to skip and to cancel.
 
     Skipped and canceled tasks have ended too: they are the ends of the next round.
     """
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     run: list[str] = field(default_factory=list)
+    hold: list[str] = field(default_factory=list)
     skip: list[str] = field(default_factory=list)
     cancel: list[str] = field(default_factory=list)
 
@@ -70,8 +72,10 @@ class PlanUnwalkableError(ValueError):
     """The plan is no DAG in order; the message names the task."""
 
 
-def verdict(rule: TriggerRule, tally: Tally, *, doomed: bool = False) -> Verdict:
-    """What `tally` means for a task of this rule; `doomed`: a cancel ends it instead of letting it run."""
+def verdict(rule: TriggerRule, tally: Tally, *, doomed: bool = False, held: bool = False) -> Verdict:
+    """What `tally` means for a task of this rule; `doomed`: a cancel ends it instead of letting it run; `held`: nothing
+    new may begin now.
+    """
     if tally.pending > 0:
         return Verdict.WAIT
     if doomed:
@@ -82,7 +86,9 @@ def verdict(rule: TriggerRule, tally: Tally, *, doomed: bool = False) -> Verdict
         TriggerRule.ONE_FAILED: tally.failed > 0,
         TriggerRule.NONE_SKIPPED: not tally.skipped,
     }[rule]
-    return Verdict.RUN if runs else Verdict.SKIP
+    if not runs:
+        return Verdict.SKIP
+    return Verdict.HOLD if held else Verdict.RUN
 
 
 def check(plan: Sequence[Node]) -> None:
@@ -112,11 +118,12 @@ def dependents(plan: Sequence[Node]) -> dict[str, list[str]]:
     return waiting
 
 
-def start(plan: Sequence[Node], doomed: Collection[str] = ()) -> Step:
-    """The first round of a checked plan: its roots. All tallies are in the step. `doomed`: see advance."""
+def start(plan: Sequence[Node], doomed: Collection[str] = (), *, held: bool = False) -> Step:
+    """The first round of a checked plan: its roots. All tallies are in the step. `doomed`, `held`: see advance."""
     step = Step(tallies={node.task_id: Tally(len(node.depends_on)) for node in plan})
     for node in plan:
-        _decide(step, node.task_id, node.rule, step.tallies[node.task_id], doomed)
+        tally = step.tallies[node.task_id]
+        _decide(step, node.task_id, verdict(node.rule, tally, doomed=node.task_id in doomed, held=held))
     return step
 
 
@@ -125,16 +132,19 @@ def advance(
     rules: Mapping[str, TriggerRule],
     tallies: Mapping[str, Tally],
     doomed: Collection[str] = (),
+    *,
+    held: bool = False,
 ) -> Step:
     """One round. `ended`: how each task ended and who waits for it; `rules` and `tallies` know all who wait. `doomed`:
-    tasks of a process that is being canceled which are canceled when their turn comes.
+    tasks of a process that is being canceled which are canceled when their turn comes. `held`: nothing new of the
+    process may begin now, so what would run is to be held.
     """
     step = Step()
     for end, waiting in ended:
         for name in waiting:
             step.tallies[name] = step.tallies.get(name, tallies[name]).after(end)
     for name, tally in step.tallies.items():
-        _decide(step, name, rules[name], tally, doomed)
+        _decide(step, name, verdict(rules[name], tally, doomed=name in doomed, held=held))
     return step
 
 
@@ -159,10 +169,12 @@ def process_end(open_tasks: int, failed: bool, *, canceled: bool = False) -> Pro
     return ProcessState.CANCELED if canceled else ProcessState.FAILED
 
 
-def _decide(step: Step, name: str, rule: TriggerRule, tally: Tally, doomed: Collection[str]) -> None:
-    match verdict(rule, tally, doomed=name in doomed):
+def _decide(step: Step, name: str, decided: Verdict) -> None:
+    match decided:
         case Verdict.RUN:
             step.run.append(name)
+        case Verdict.HOLD:
+            step.hold.append(name)
         case Verdict.SKIP:
             step.skip.append(name)
         case Verdict.CANCEL:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from services.chassis.bus.topics import CANCEL, STATUS, TASK_TOPICS
 from services.chassis.clock import to_timestamp
 from services.chassis.outbox import OutboxRow
+from services.scheduler.domain.holds import Hold
 from services.scheduler.domain.intents import doomed
 from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
 from services.scheduler.domain.states import Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
 from services.scheduler.retry import ConditionRule, Policy
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
+from vahana.scheduler.v1 import hold_pb2
 
 SOURCE = "scheduler"
 EXECUTOR = "executor"
@@ -183,6 +185,24 @@ def cancel_ref(task: Task) -> str:
 def dispatch_ref(task: Task) -> str:
     """Names the dispatch of a task's present attempt, in the outbox and as its id."""
     return f"{task.process_id}/{task.task_id}/{task.attempt}"
+
+
+def hold(held: Hold, placed_by: str) -> hold_pb2.Hold:
+    """A hold as people see it; `placed_by`: as they are told."""
+    told = hold_pb2.Hold(
+        hold_id=held.hold_id,
+        tenant=held.tenant,
+        comment=held.comment,
+        placed_by=placed_by,
+        place_time=to_timestamp(held.placed_us),
+    )
+    if held.compute_resource:
+        told.compute_resource = held.compute_resource
+    elif held.address:
+        told.address = held.address
+    else:
+        told.whole_tenant = True
+    return told
 
 
 def _status_row(run: Run, change: event_pb2.StatusChanged, now: int) -> OutboxRow:

@@ -35,6 +35,7 @@ class Condition(StrEnum):
     TIMEOUT = "TIMEOUT"
     CANCELED_BY_USER = "CANCELED_BY_USER"
     PAUSED_BY_USER = "PAUSED_BY_USER"
+    ON_HOLD = "ON_HOLD"
 
 
 CONTACT = frozenset({Condition.HOST_UNREACHABLE, Condition.LOGIN_REFUSED})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.scheduler.domain.intents import CANCELED_BY_USER, PAUSED_BY_USER
+from services.scheduler.domain.intents import CANCELED_BY_USER, ON_HOLD, PAUSED_BY_USER
 from services.scheduler.domain.model import Run, Task, Trouble
 from services.scheduler.domain.states import Intent, TaskState, TaskType
 
@@ -26,7 +26,7 @@ def explain(run: Run, tasks: Sequence[Task]) -> list[Explained]:
     """All that a process waits for; nothing where it has ended, and at least one thing otherwise."""
     if run.ended:
         return []
-    return [*_of_intent(run), *_of_tasks(run, tasks)]
+    return [*_of_intent(run), *_of_hold(run), *_of_tasks(run, tasks)]
 
 
 def _of_intent(run: Run) -> Iterator[Explained]:
@@ -37,6 +37,13 @@ def _of_intent(run: Run) -> Iterator[Explained]:
     elif run.intent is Intent.CANCEL:
         after = "it is CANCELED once all of its jobs are proven gone"
         yield Explained("", f"it is being {run.intent_reason}", run.updated_us, after, None, CANCELED_BY_USER)
+
+
+def _of_hold(run: Run) -> Iterator[Explained]:
+    if run.hold_id is not None and run.intent is not Intent.CANCEL:
+        since = run.updated_us if run.hold_since_us is None else run.hold_since_us
+        after = "it goes on when the hold is lifted" if run.intent is Intent.RUN else "that hold is to be lifted, too"
+        yield Explained("", run.hold_reason, since, after, None, ON_HOLD)
 
 
 def _of_tasks(run: Run, tasks: Sequence[Task]) -> Iterator[Explained]:
@@ -52,15 +59,15 @@ def _of_tasks(run: Run, tasks: Sequence[Task]) -> Iterator[Explained]:
 
 
 def _of_task(run: Run, task: Task) -> Explained:
-    waits_for, after, at = _state(task)
+    waits_for, after, at = _state(run, task)
     since = run.updated_us if task.since_us is None else task.since_us
     return Explained(task.task_id, waits_for, since, after, at, task.condition)
 
 
-def _state(task: Task) -> tuple[str, str, int | None]:
+def _state(run: Run, task: Task) -> tuple[str, str, int | None]:
     """What it waits for, what happens next, and when that is due."""
     if task.held:
-        return "its turn has come, but nothing new begins while the process is paused", "it begins once resumed", None
+        return _held(run)
     if task.next_attempt_us is not None:
         return task.reason, f"attempt {task.attempt} is dispatched", task.next_attempt_us
     if task.state is TaskState.CREATED:
@@ -70,6 +77,12 @@ def _state(task: Task) -> tuple[str, str, int | None]:
         told = f"attempt {task.attempt} was dispatched{sent}; no executor has begun it"
         return told, "the dispatch is sent again", task.resend_us
     return (*_under_way(task), None)
+
+
+def _held(run: Run) -> tuple[str, str, None]:
+    if run.intent is Intent.RUN and run.hold_id is not None:
+        return "its turn has come, but nothing new begins during the hold", "it begins once the hold is lifted", None
+    return "its turn has come, but nothing new begins while the process is paused", "it begins once resumed", None
 
 
 def _under_way(task: Task) -> tuple[str, str]:

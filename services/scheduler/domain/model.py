@@ -26,7 +26,8 @@ class Run:
     """A process being walked. Times are microseconds UTC by the database's clock.
 
     `intent` is the latest there was, `intent_seq` its number (0 for none), `intent_reason` the sentence that tells of
-    it.
+    it. `compute_resource` and `address` say where its tasks are done, `hold_id` which hold it waits for (None for
+    none), `hold_reason` and `hold_since_us` what is told of that.
     """
 
     tenant: str
@@ -51,6 +52,16 @@ class Run:
     intent: Intent = Intent.RUN
     intent_seq: int = 0
     intent_reason: str = ""
+    compute_resource: str = ""
+    address: str = ""
+    hold_id: str | None = None
+    hold_reason: str = ""
+    hold_since_us: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing new of it may begin: it is paused, or on hold. A cancel ends what is held, wherever it is."""
+        return self.intent is Intent.PAUSE or (self.intent is Intent.RUN and self.hold_id is not None)
 
     @property
     def ended(self) -> bool:
@@ -70,9 +81,9 @@ class Task:
     `attempt` is the latest one opened or planned, 0 before the first; `heard` the highest sequence number an executor
     reported for it; `emitted` the highest the scheduler gave. `pending`, `failed` and `skipped` are the walker's tally.
     `job_task_id` is the submission task whose job it is about. `planned` and `job` are messages as bytes, `planned`
-    None until it is needed: it can be large. `held` is set where it could be dispatched, but its process is paused;
-    `closing` where its latest attempt was opened only to end what runs of it. `opened_us` is when its first attempt was
-    opened, `since_us` since when it waits for what it waits for now.
+    None until it is needed: it can be large. `held` is set where it could be dispatched, but its process is paused or
+    on hold; `closing` where its latest attempt was opened only to end what runs of it. `opened_us` is when its first
+    attempt was opened, `since_us` since when it waits for what it waits for now.
     """
 
     tenant: str

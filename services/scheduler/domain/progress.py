@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.scheduler.domain.intents import CANCELED_BY_USER, PAUSED_BY_USER
+from services.scheduler.domain.intents import CANCELED_BY_USER, ON_HOLD, PAUSED_BY_USER
 from services.scheduler.domain.model import Report, Run, Task, Trouble
 from services.scheduler.domain.states import PHASE_OF, Intent, ProcessState, TaskState, TriggerRule
 from services.scheduler.domain.transitions import PROCESS, TASK, legal
@@ -93,7 +93,7 @@ def open_attempt(task: Task, now: int, resend_after: int, *, closing: bool = Fal
 
 
 def hold(task: Task, now: int) -> None:
-    """Puts off what could be dispatched, until its process is resumed."""
+    """Puts off what could be dispatched, until its process goes on."""
     task.next_attempt_us, task.held, task.trouble, task.since_us = None, True, None, now
 
 
@@ -133,8 +133,8 @@ def standing_of(run: Run, end: ProcessState | None, first_trouble: Task | None) 
         return Standing(end, _why_canceled(run), CANCELED_BY_USER)
     if end is not None:
         return Standing(end, run.failure, run.failure_condition)
-    if run.intent is Intent.PAUSE:
-        return Standing(ProcessState.PAUSED, run.intent_reason, PAUSED_BY_USER)
+    if run.held:
+        return _paused(run)
     if run.intent is Intent.CANCEL:
         return _canceling(run, first_trouble)
     if first_trouble is None:
@@ -146,6 +146,13 @@ def standing_of(run: Run, end: ProcessState | None, first_trouble: Task | None) 
         first_trouble.condition,
         first_trouble.next_attempt_us,
     )
+
+
+def _paused(run: Run) -> Standing:
+    if run.intent is not Intent.PAUSE:
+        return Standing(ProcessState.PAUSED, run.hold_reason, ON_HOLD)
+    both = f"{run.intent_reason}; and {run.hold_reason}" if run.hold_reason else run.intent_reason
+    return Standing(ProcessState.PAUSED, both, PAUSED_BY_USER)
 
 
 def _canceling(run: Run, first_trouble: Task | None) -> Standing:

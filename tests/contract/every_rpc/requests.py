@@ -88,6 +88,7 @@ SEEDING: tuple[tuple[str, str, dict[str, str], Any], ...] = (
     ("CreateExperiment", "admin", {"experiment": "experiment.experiment_id"}, {"spec": SPEC}),
     ("CreateExperiment", "admin", {"launched": "experiment.experiment_id"}, {"spec": SPEC}),
     ("LaunchExperiment", "admin", {"process": "experiment.process_id"}, {"experiment_id": "$launched"}),
+    ("PlaceHold", "admin", {"hold": "hold.hold_id"}, {"compute_resource": "seed-held"}),
     ("WriteFile", "executor", {}, [{"chunk": "aGVsbG8="}, {"trailer": {"sha256": SHA256, "size": 5}}]),
     ("PersistEvents", "eventsink", {}, {"events": [REPORT]}),
 )
@@ -220,6 +221,8 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
     # scheduler and executor
     ("GetRun", NOT_FOUND, {"process_id": "$process"}),
     ("ListRuns", OK, {}),
+    ("PlaceHold", OK, {"compute_resource": "fresh-host", "comment": "moved"}),
+    ("ListHolds", OK, {}),
     ("ListClaims", OK, {}),
     ("CheckComputeResource", NOT_FOUND, {"compute_resource": "seed-host"}),
     # between services
@@ -239,6 +242,7 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
     ("ExplainRun", DENIED, {"process_id": "$process"}),
     ("ExplainClaims", DENIED, {"process_id": "$process"}),
     # ends
+    ("LiftHold", NOT_FOUND, {"hold_id": "$hold"}),
     ("RemoveGroupMember", NOT_FOUND, MEMBER),
     ("RevokeApiToken", NOT_FOUND, {"token_id": "$token"}),
     ("DeleteIdentityProvider", NOT_FOUND, {"name": "seed-provider"}),
@@ -259,6 +263,9 @@ COLLEAGUE = {
     "RebuildCopies": DENIED,
     "GetRun": DENIED,
     "ListRuns": DENIED,
+    "PlaceHold": DENIED,
+    "ListHolds": DENIED,
+    "LiftHold": DENIED,
     "ListClaims": DENIED,
     "CheckComputeResource": DENIED,
 }

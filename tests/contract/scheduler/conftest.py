@@ -27,6 +27,7 @@ from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, plan_digest
 from services.scheduler.runs import Rules
 from services.scheduler.schema import metadata
+from tests.contract.scheduler.held import Holds
 from tests.contract.scheduler.intended import Intents
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
 
@@ -107,9 +108,18 @@ class World:
         for database in self.databases:
             database.ahead_us = self.ahead_us
 
-    def launch(self, process_id: str, tasks: Sequence[task_pb2.PlannedTask], **changes: Any) -> None:
-        """Publishes a launch; `changes` falsify it."""
-        plan = Plan(task_pb2.Target(compute_resource="local", scratch="/scratch"), tasks)
+    def launch(
+        self,
+        process_id: str,
+        tasks: Sequence[task_pb2.PlannedTask],
+        *,
+        tenant: str = "default",
+        host: str = "local",
+        **changes: Any,
+    ) -> None:
+        """Publishes a launch on a compute resource of that name; `changes` falsify it."""
+        target = task_pb2.Target(compute_resource=host, address=f"{host}.example.org", scratch="/scratch")
+        plan = Plan(target, tasks)
         self.plans.plans[process_id] = plan
         launched = event_pb2.ProcessLaunched(
             experiment_id=f"exp-of-{process_id}",
@@ -120,7 +130,7 @@ class World:
         for name, value in changes.items():
             setattr(launched, name, value)
         envelope = event_pb2.Envelope(
-            id=f"launch-{process_id}", tenant="default", aggregate_id=process_id, source="experiment"
+            id=f"launch-{process_id}", tenant=tenant, aggregate_id=process_id, source="experiment"
         )
         envelope.process_launched.CopyFrom(launched)
         self.publish(PROCESS.name, process_id, envelope)
@@ -284,6 +294,11 @@ def planned(
     if kind == "DATA_STAGING_OUT":
         task.spec.data_staging_out.job_task_id = "submit"
     return task
+
+
+@pytest.fixture
+def holds(world: Any) -> Holds:
+    return Holds(world)
 
 
 @pytest.fixture

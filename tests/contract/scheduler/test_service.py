@@ -195,12 +195,15 @@ def test_runs_come_through_the_migration_and_back(database_url: str) -> None:
     upgrade(database_url, "services.scheduler")
     database = Database(database_url, metadata)
     launch = Launch("msg", "default", "exp", "proc-1", "", 1)
-    plan = Plan(task_pb2.Target(), [task_pb2.PlannedTask(task_id="t", type=1, trigger_rule=1)])
+    target = task_pb2.Target(compute_resource="big", address="Login.Example.ORG")
+    plan = Plan(target, [task_pb2.PlannedTask(task_id="t", type=1, trigger_rule=1)])
     with database.write() as tx:
         run = new_run(launch, plan, 5)
         storage.insert_runs(tx, [run], new_tasks(run, plan, plan_nodes(plan)))
     with database.read() as tx:
         before = storage.get_run(tx, "default", "proc-1"), storage.list_tasks(tx, "default", "proc-1")
+    assert before[0] is not None
+    assert (before[0].compute_resource, before[0].address) == ("big", "login.example.org")
     downgrade(database_url, "services.scheduler", "0001")
     upgrade(database_url, "services.scheduler")
     with database.read() as tx:

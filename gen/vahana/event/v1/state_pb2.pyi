@@ -378,6 +378,8 @@ class _ConditionCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conditi
     """A person asked for it."""
     CONDITION_CODE_PAUSED_BY_USER: _ConditionCode.ValueType  # 19
     """A person paused the process."""
+    CONDITION_CODE_ON_HOLD: _ConditionCode.ValueType  # 20
+    """A person has put its compute resource, host or tenant on hold."""
 
 class ConditionCode(_ConditionCode, metaclass=_ConditionCodeEnumTypeWrapper):
     """ConditionCode is the machine-readable cause beside every reason."""
@@ -422,6 +424,8 @@ CONDITION_CODE_CANCELED_BY_USER: ConditionCode.ValueType  # 18
 """A person asked for it."""
 CONDITION_CODE_PAUSED_BY_USER: ConditionCode.ValueType  # 19
 """A person paused the process."""
+CONDITION_CODE_ON_HOLD: ConditionCode.ValueType  # 20
+"""A person has put its compute resource, host or tenant on hold."""
 Global___ConditionCode: _TypeAlias = ConditionCode  # noqa: Y015
 
 class _HostHealth:
