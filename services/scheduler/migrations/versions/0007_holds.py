@@ -8,8 +8,8 @@ from alembic import op
 from services.chassis.schema import create_platform_tables, drop_platform_tables
 from vahana.event.v1 import task_pb2
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
