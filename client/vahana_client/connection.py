@@ -25,6 +25,7 @@ from vahana.registry.v1.application_pb2_grpc import ApplicationServiceStub
 from vahana.registry.v1.compute_resource_pb2_grpc import ComputeResourceServiceStub
 from vahana.registry.v1.group_resource_profile_pb2_grpc import GroupResourceProfileServiceStub
 from vahana.registry.v1.storage_resource_pb2_grpc import StorageResourceServiceStub
+from vahana.scheduler.v1.hold_pb2_grpc import HoldServiceStub
 from vahana_client.channels import open_channel
 
 CALL_SECONDS = 30.0
@@ -81,6 +82,7 @@ class Connection:
         self.experiments = ExperimentServiceStub(channel)
         self.group_resource_profiles = GroupResourceProfileServiceStub(channel)
         self.groups = GroupServiceStub(channel)
+        self.holds = HoldServiceStub(channel)
         self.identity = IdentityServiceStub(channel)
         self.identity_providers = IdentityProviderServiceStub(channel)
         self.projects = ProjectServiceStub(channel)

@@ -15,6 +15,7 @@ from vahana_client.cli import (
     experiment,
     experiment_control,
     group,
+    hold,
     mesh,
     policy,
     project,
@@ -47,6 +48,7 @@ cli.add_typer(user.cli, name="user")
 cli.add_typer(group.cli, name="group")
 cli.add_typer(token.cli, name="token")
 cli.add_typer(policy.cli, name="policy")
+cli.add_typer(hold.cli, name="hold")
 cli.command()(user.whoami)
 
 

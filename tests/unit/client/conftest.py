@@ -20,9 +20,10 @@ from grpc_status import rpc_status
 from vahana.experiment.v1 import data_pb2, experiment_pb2, project_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2
+from vahana.scheduler.v1 import hold_pb2
 from vahana_client.cli.main import main
 
-_MODULES = (data_pb2, experiment_pb2, project_pb2, credential_pb2, application_pb2, compute_resource_pb2)
+_MODULES = (data_pb2, experiment_pb2, project_pb2, credential_pb2, application_pb2, compute_resource_pb2, hold_pb2)
 
 TOKEN = "token-of-the-test"
 
