@@ -44,8 +44,6 @@ MATRIX = [
 
 _SECONDS = 60.0
 
-pytestmark = pytest.mark.skipif("VAHANA_FAILPOINT_MATRIX" not in os.environ, reason="a part of `make chaos`")
-
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:

@@ -1,5 +1,6 @@
 """An account on the private SSH server, a store of files in memory, and contexts for tasks."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -144,6 +145,18 @@ class Bench:
     def make_directories(self) -> None:
         for name in ("inputs", "work", "jobs"):
             (self.path / name).mkdir(parents=True)
+
+
+def cut_off(sshd: LocalSshd) -> None:
+    """End the server with all its connections; stopped first, so that nobody comes back in between."""
+    server = psutil.Process(sshd.pid)
+    server.suspend()
+    for process in server.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name().startswith("sshd"):
+                process.kill()
+    server.kill()
+    sshd.stop()
 
 
 def session(job_id: str) -> list[psutil.Process]:

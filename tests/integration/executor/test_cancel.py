@@ -1,6 +1,5 @@
 """Canceling attempts wherever they stand, on a real SSH server: nothing of them runs on when CANCELED is said."""
 
-import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from services.executor.batch.fork import ForkJobs
 from services.executor.domain.claims import ClaimState
 from services.executor.domain.jobs import Seen
 from services.executor.schema import metadata
-from tests.integration.executor.support import Bench, MemoryFiles, session, until
+from tests.integration.executor.support import Bench, MemoryFiles, cut_off, session, until
 from tests.integration.executor.whole import CANCELED, COMPLETED, EXECUTING, FAILED, Whole
 from vahana.event.v1 import state_pb2, task_pb2
 from vahana_client.mesh.sshd import LocalSshd
@@ -251,7 +250,7 @@ def test_a_canceled_job_on_an_unreachable_host_waits_for_it_and_goes_on(
     whole: Whole, bench: Bench, sshd: LocalSshd
 ) -> None:
     submitted = running(whole, bench, RUNS)
-    _cut_off(sshd)
+    cut_off(sshd)
     try:
         whole.cancel("monitor", T.TASK_TYPE_MONITORING)
         until(lambda: whole.events("monitor")[-1].blocked)
@@ -284,7 +283,7 @@ def test_a_cancel_does_not_give_up_when_the_budget_of_waiting_is_spent(
     whole.submit("sh", "-c", RUNS)
     whole.monitor(budget=1)
     until((bench.path / "work" / "began").exists)
-    _cut_off(sshd)
+    cut_off(sshd)
     try:
         whole.cancel("monitor", T.TASK_TYPE_MONITORING)
         until(lambda: whole.events("monitor")[-1].blocked)
@@ -371,18 +370,6 @@ def _as_if_killed(whole: Whole, task_id: str) -> None:
         claimed = {"state": ClaimState.CLAIMED, "holder": "executor-dead", "seq": 1}
         tx.execute(sa.update(CLAIM).where(CLAIM.c.task_id == task_id).values(claimed))
         tx.execute(sa.delete(OUTBOX).where(OUTBOX.c.id > 1))
-
-
-def _cut_off(sshd: LocalSshd) -> None:
-    """End the server with all its connections; stopped first, so that nobody comes back in between."""
-    server = psutil.Process(sshd.pid)
-    server.suspend()
-    for process in server.children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.name().startswith("sshd"):
-                process.kill()
-    server.kill()
-    sshd.stop()
 
 
 def _users_of(file: Path) -> list[int]:

@@ -1,12 +1,11 @@
 """A whole executor, all but Kafka, on a real SSH server: from dispatches to events."""
 
-import psutil
 import pytest
 import sqlalchemy as sa
 from google.protobuf.duration_pb2 import Duration
 
 from services.executor.schema import metadata
-from tests.integration.executor.support import Bench, KeyHolder, until
+from tests.integration.executor.support import Bench, KeyHolder, cut_off, until
 from tests.integration.executor.whole import COMPLETED, FAILED, Whole
 from vahana.event.v1 import state_pb2, task_pb2
 from vahana_client.mesh.sshd import LocalSshd
@@ -87,10 +86,7 @@ def test_watching_survives_a_host_that_goes_away(whole: Whole, bench: Bench, ssh
     whole.submit("sh", "-c", WAIT, "job", "0")
     whole.monitor()
     until(lambda: whole.dispatcher.held() == 0)
-    for process in psutil.Process(sshd.pid).children(recursive=True):
-        if process.name().startswith("sshd"):
-            process.kill()
-    sshd.stop()
+    cut_off(sshd)
     try:
         until(lambda: whole.events("monitor")[-1].blocked)
         assert whole.events("monitor")[-1].condition_code == state_pb2.CONDITION_CODE_HOST_UNREACHABLE

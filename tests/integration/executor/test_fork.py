@@ -16,7 +16,7 @@ from services.executor.domain.jobs import Seen, Sighting
 from services.executor.domain.troubles import Condition, Failure, Waiting
 from services.executor.tasks.context import TaskContext
 from services.executor.tasks.submission import job_request, job_submission
-from tests.integration.executor.support import Bench, until
+from tests.integration.executor.support import Bench, cut_off, until
 from vahana_client.mesh.sshd import LocalSshd
 
 COUNT = 'echo run >> count; while [ ! -e go ]; do sleep 0.02; done; echo "$1"; echo "$2" >&2; exit "$3"'
@@ -81,11 +81,7 @@ def test_copies_of_the_script_started_behind_our_back_do_not_run_the_payload(ben
 def test_a_job_outlives_the_ssh_server(bench: Bench, sshd: LocalSshd) -> None:
     bench.make_directories()
     job = job_submission(counting(bench)).job
-    for process in psutil.Process(sshd.pid).children(recursive=True):
-        if process.name().startswith("sshd"):
-            process.kill()
-    os.kill(sshd.pid, signal.SIGKILL)
-    sshd.stop()
+    cut_off(sshd)
     assert psutil.pid_exists(int(job.job_id))
     with pytest.raises(Waiting):
         look(bench)
