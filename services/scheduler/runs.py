@@ -23,10 +23,13 @@ _log = log.get("runs")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the scheduler goes by: when an unanswered dispatch is sent again (microseconds), and its dice, in [0, 1)."""
+    """What the scheduler goes by: when an unanswered dispatch is sent again (microseconds), its dice, in [0, 1), and at
+    which hosts (address:port) everything takes long, as a transaction sees it.
+    """
 
     resend_after_us: int
     random: Callable[[], float]
+    slow_hosts: Callable[[Connection], Collection[str]] = lambda _tx: frozenset()
 
 
 class Batch:
@@ -321,6 +324,7 @@ class Batch:
         self._rows[run.process_id].append(row)
 
     def _orders(self) -> list[OutboxRow]:
+        slow_hosts = self._rules.slow_hosts(self.tx) if self._dispatched else frozenset()
         self._read_plans(self._dispatched)
         loose = {task.process_id for task in self._dispatched if not task.job_task_id} - self._new.keys()
         jobs = storage.jobs(self.tx, loose)
@@ -330,6 +334,7 @@ class Batch:
                 task,
                 self._job_of(task) if task.job_task_id else jobs.get(task.process_id, {}),
                 self.now,
+                slow_hosts,
             )
             for task in self._dispatched
         ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from services.chassis.bus import lanes
 from services.chassis.bus.topics import CANCEL, STATUS, TASK_TOPICS
 from services.chassis.clock import to_timestamp
 from services.chassis.outbox import OutboxRow
 from services.scheduler.domain.holds import Hold
 from services.scheduler.domain.intents import doomed
+from services.scheduler.domain.lanes import lane_of
 from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
 from services.scheduler.domain.states import Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
@@ -142,9 +144,12 @@ def task_status(run: Run, task: Task, now: int, *, state: TaskState, reason: str
     return _status_row(run, change, now)
 
 
-def dispatch(run: Run, task: Task, jobs: Mapping[str, bytes], now: int) -> OutboxRow:
-    """The order to do a task's present attempt. Its id is the same however often it is written."""
-    planned = _planned(task)
+def dispatch(run: Run, task: Task, jobs: Mapping[str, bytes], now: int, slow_hosts: Collection[str]) -> OutboxRow:
+    """The order to do a task's present attempt. Its id is the same however often it is written, though its lane may be
+    another one by then. `slow_hosts`: see runs.Rules.
+    """
+    planned, target = _planned(task), task_pb2.Target.FromString(run.target)
+    lane = lane_of(planned.spec.data_staging_in.size, _host(target), slow_hosts)
     content = event_pb2.TaskDispatched(
         experiment_id=run.experiment_id,
         process_id=run.process_id,
@@ -152,14 +157,21 @@ def dispatch(run: Run, task: Task, jobs: Mapping[str, bytes], now: int) -> Outbo
         attempt=task.attempt,
         type=planned.type,
         spec=planned.spec,
-        target=task_pb2.Target.FromString(run.target),
+        target=target,
         retry=planned.retry,
         jobs={name: task_pb2.Job.FromString(job) for name, job in jobs.items()},
         cancel_reason=run.intent_reason if doomed(run, task) else "",
+        lane=task_pb2.Lane.ValueType(lane),
     )
     envelope = _envelope(run, dispatch_ref(task), now)
     envelope.task_dispatched.CopyFrom(content)
-    return OutboxRow(TASK_TOPICS[task.type], run.process_id, envelope.SerializeToString(), dispatch_ref(task))
+    topic, ref = TASK_TOPICS[task.type], dispatch_ref(task)
+    return OutboxRow(topic, run.process_id, envelope.SerializeToString(), ref, lanes.Lane(lane))
+
+
+def _host(target: task_pb2.Target) -> str:
+    """A host as its health is told."""
+    return f"{target.address}:{target.port or 22}"
 
 
 def cancellation(run: Run, task: Task, now: int) -> OutboxRow:

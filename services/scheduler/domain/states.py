@@ -88,6 +88,13 @@ class Phase(IntEnum):
     CLEANING_UP = 8
 
 
+class Lane(IntEnum):
+    """Who does a task: those for what is over soon, or those for what takes long."""
+
+    FAST = 1
+    SLOW = 2
+
+
 PHASE_OF: dict[TaskType, Phase] = {
     TaskType.ENV_SETUP: Phase.CONFIGURING_WORKSPACE,
     TaskType.DATA_STAGING_IN: Phase.INPUT_DATA_STAGING,

@@ -75,6 +75,7 @@ class World:
         self._seq: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         self.history: list[event_pb2.StatusChanged] = []
         self.woken = 0
+        self.slow_hosts: set[str] = set()
         self.ahead_us = 0
         self.databases: list[MovableDatabase] = []
         self.outbox = Outbox(metadata)
@@ -94,7 +95,7 @@ class World:
             Inbox(metadata),
             shards,
             self.plans,
-            Rules(RESEND_AFTER * 1_000_000, lambda: 0.5),
+            Rules(RESEND_AFTER * 1_000_000, lambda: 0.5, lambda _tx: self.slow_hosts),
             [self._wake],
         )
         self.consumers = Consumers(self.handlers)
