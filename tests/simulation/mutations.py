@@ -13,6 +13,7 @@ from services.executor import storage
 from services.executor.domain.claims import Key
 from services.executor.schema import claim as claim_table
 from services.experiment.storage import history
+from services.scheduler.handlers import Handlers
 from tests.simulation.host import Host
 
 Mutation = Callable[[], AbstractContextManager[object]]
@@ -90,3 +91,8 @@ def no_resends() -> AbstractContextManager[object]:
 def readers_go_on() -> AbstractContextManager[object]:
     """Of topics made anew readers believe that they have read as much as of the former ones."""
     return mock.patch.object(Incarnations, "stale", return_value=False)
+
+
+def nobody_follows_holds() -> AbstractContextManager[object]:
+    """Runs that nothing else touches are not told of holds, nor that one is lifted."""
+    return mock.patch.object(Handlers, "follow_holds", return_value=1.0)

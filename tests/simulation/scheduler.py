@@ -46,6 +46,7 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, plans: Plans) -> Callable[
         handlers = Handlers(db, outbox, Inbox(metadata), shards, plans, rules)
         handlers.attempts_planned.append(kernel.spawn(instance, "attempts", handlers.open_due_attempts).wake)
         kernel.spawn(instance, "sweeper", handlers.send_unanswered_again)
+        kernel.spawn(instance, "holds", handlers.follow_holds)
         consume(bus, instance, SCHEDULER, TOPICS, Consumers(handlers).handle, db, "process")
         relay(bus, instance, outbox, db)
 

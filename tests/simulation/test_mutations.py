@@ -18,6 +18,7 @@ FOUND: dict[Mutation, str] = {
     mutations.never_marked: "it never comes to rest",
     mutations.no_resends: "is stuck",
     mutations.readers_go_on: "is stuck",
+    mutations.nobody_follows_holds: "is stuck",
 }
 
 

@@ -17,6 +17,7 @@ from tests.checker.check import violations
 from tests.simulation import executor, experiment, scheduler
 from tests.simulation.bus import SimulatedBus
 from tests.simulation.database import SimulatedDatabase
+from tests.simulation.holds import Maintenance
 from tests.simulation.host import Host
 from tests.simulation.kernel import SECOND, Instance, Kernel, RestlessError
 from tests.simulation.records import records
@@ -66,6 +67,7 @@ class World:
         self.plans = scheduler.Plans(kernel)
         outbox = Outbox(experiment_metadata)
         self.users = Users(kernel, self.databases.experiment, outbox, self.plans)
+        self.maintenance = Maintenance(kernel, self.databases.scheduler)
         db = self.databases
         self.instances = [
             Instance("scheduler-1", scheduler.starter(self.bus, db.scheduler, self.plans)),
@@ -85,6 +87,7 @@ class World:
                 self.kernel.start(instance)
             for number in range(PROCESSES):
                 self.users.launch(self.hosts, number * self.kernel.dice.random() * 5)
+            self.maintenance.plan(self.hosts)
             try:
                 self._fail()
                 self._settle()
@@ -108,6 +111,7 @@ class World:
         while self.kernel.now_us < end and (self._under_way() or not self._quiet()):
             self.kernel.run(lambda: False, self.kernel.now_us + 5 * SECOND)
             self.users.resume_paused()
+            self.maintenance.lift_all()
 
     def _under_way(self) -> int:
         """How many processes have not ended for their users."""
