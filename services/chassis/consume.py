@@ -14,6 +14,7 @@ from services.chassis.bus.api import Bus, Consumer, Received
 from services.chassis.bus.lanes import places
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database
+from services.chassis.deaths import Deaths
 from services.chassis.errors import Unavailable
 from services.chassis.failpoints import failpoint
 from services.chassis.incarnations import Incarnations
@@ -52,8 +53,9 @@ class ConsumerLoop:
     """One member of a consumer group, run by one thread.
 
     A batch is handled whole. When that fails for another reason than an outage its messages are handled one by one, and
-    one that fails three times is parked: a bad message never stops the others. The batch at hand is always finished
-    before the bus is asked for more, and committed soon, with others or when its partitions are given up.
+    one that fails three times is parked: a bad message never stops the others. So is one that ended three processes,
+    as deaths tells. The batch at hand is always finished before the bus is asked for more, and committed soon, with
+    others or when its partitions are given up.
     """
 
     def __init__(  # noqa: PLR0917 - the first four are what it is about
@@ -72,6 +74,7 @@ class ConsumerLoop:
         self._bus, self._group, self._topics = bus, group, tuple(topics)
         self._handle, self._db, self._parked, self._name, self._batch = handle, db, parked, name, batch
         self._closed = closed
+        self._deaths = Deaths(db, group)
         self._incarnations = Incarnations(db, bus, group, [topic.name for topic in topics])
         self._log = log.get("consume").bind(consumer=name)
 
@@ -81,6 +84,7 @@ class ConsumerLoop:
             consumer = self._bus.consumer(self._group, self._topics, self._incarnations.stale)
             try:
                 self._consume(consumer, stop)
+                self._deaths.leave()
             finally:
                 consumer.close()
 
@@ -93,9 +97,10 @@ class ConsumerLoop:
                 return
             wait = COMMIT_QUIET_SECONDS if handled.messages else POLL_SECONDS
             received = consumer.poll(wait, self._batch, places(self._topics, self._closed()))
+            work = _Work(pending=received, size=len(received))
             if received:
-                handled.add(self._finish(consumer, stop, received))
-            if handled.messages and (not received or handled.due(self._batch)):
+                handled.add(self._finish(consumer, stop, work))
+            if handled.messages and (not received or work.careful or handled.due(self._batch)):
                 self._commit(consumer, stop, handled)
         with contextlib.suppress(Unavailable):  # what is not committed is handled again, to no effect
             consumer.commit(handled.messages)
@@ -145,9 +150,8 @@ class ConsumerLoop:
                 return True
         return False
 
-    def _finish(self, consumer: Consumer, stop: threading.Event, batch: list[Received]) -> list[Received]:
+    def _finish(self, consumer: Consumer, stop: threading.Event, work: "_Work") -> list[Received]:
         """Take the effects of a batch, however long that takes; return what is handled, which the consumer knows."""
-        work = _Work(pending=batch, size=len(batch))
         while work.pending and not stop.is_set():
             try:
                 self._step(work)
@@ -157,23 +161,45 @@ class ConsumerLoop:
                 for _ in self._rests(stop, work.outages, error):
                     consumer.handled(work.done)
                     work.keep(consumer.retain)
+        if work.careful:
+            self._deaths.flush()
         consumer.handled(work.done)
         return work.done
 
     def _step(self, work: "_Work") -> None:
         """Take effect of the next chunk."""
+        first = work.pending[0]
+        if work.careful is None:
+            work.take_care(self._suspects(work.pending))
         if work.failures == FAILURES_TO_PARK:
-            self._park(work.pending[0], f"failed {FAILURES_TO_PARK} times; the last: {work.error}")
-            work.advance()
+            self._park(first, f"failed {FAILURES_TO_PARK} times; the last: {work.error}")
+        elif work.careful and self._deaths.count(first) > FAILURES_TO_PARK:
+            last = work.error or "the process died"
+            self._park(first, f"failed or ended the process {FAILURES_TO_PARK} times; the last: {last}")
+        elif not self._took_effect(work):
             return
+        if work.careful:
+            self._deaths.handled(first)
+        work.advance()
+
+    def _took_effect(self, work: "_Work") -> bool:
         try:
             self._take_effect(work.pending[: work.size])
-            work.advance()
         except Unavailable:
+            if work.careful:
+                self._deaths.uncount(work.pending[0])
             raise
         except Exception as error:
             self._log.exception("handling failed", messages=min(work.size, len(work.pending)))
             work.failed(error)
+            return False
+        return True
+
+    def _suspects(self, batch: Sequence[Received]) -> bool:
+        suspects = self._deaths.suspects(batch, self._batch)
+        if suspects:
+            self._log.warning("who read this before did not stop in order: one by one", messages=len(batch))
+        return suspects
 
     def _take_effect(self, chunk: Sequence[Received]) -> None:
         deliveries = []
@@ -199,8 +225,15 @@ class ConsumerLoop:
         return random.uniform(0.1, min(5.0, 0.2 * 2 ** min(failures, 8)))  # noqa: S311 - jitter
 
     def _park(self, received: Received, reason: str) -> None:
-        with self._db.write() as tx:
-            self._parked.add(tx, self._name, received, reason)
+        """Set a message aside. Unavailable where that fails, however: going on without it would lose the message."""
+        try:
+            with self._db.write() as tx:
+                self._parked.add(tx, self._name, received, reason)
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._log.exception("a message could not be set aside")
+            raise Unavailable(f"a message could not be set aside: {type(error).__name__}: {error}") from error
         place = f"{received.topic}/{received.partition}@{received.offset}"
         self._log.error("message parked", place=place, key=received.key, reason=reason)
 
@@ -217,18 +250,25 @@ class _Work:
     """Of the one message pending first."""
     error: str = ""
     outages: int = 0
+    careful: bool | None = None
+    """Whether its messages are counted, one by one; not known at first."""
+
+    def take_care(self, careful: bool) -> None:
+        self.careful = careful
+        if careful:
+            self.size = 1
 
     def advance(self) -> None:
         self.done += self.pending[: self.size]
         self.pending = self.pending[self.size :]
-        self.failures = 0
+        self.failures, self.error = 0, ""
 
     def keep(self, retain: Callable[[Sequence[Received]], list[Received]]) -> None:
         """Leave out what went to other members; failures of a message that did are not the next one's."""
         first = self.pending[:1]
         self.done, self.pending = retain(self.done), retain(self.pending)
         if self.pending[:1] != first:
-            self.failures = 0
+            self.failures, self.error = 0, ""
 
     def failed(self, error: Exception) -> None:
         if min(self.size, len(self.pending)) == 1:

@@ -1,15 +1,27 @@
 """Parked messages: set aside with their bytes and a reason, so that one bad message never stops a consumer."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
 from services.chassis import clock
 from services.chassis.bus.api import Received
-from services.chassis.db import Tx, insert_ignore
+from services.chassis.db import Tx, insert_ignore, now_us
 
 LONGEST_KEY = 200
 """As much of a key as is kept: foreign producers give keys of any length."""
 LONGEST_REASON = 2_000
 """As much of a reason as is kept: an error may quote the message it is about."""
+
+
+class Place(NamedTuple):
+    """Where a parked message came from, and who set it aside: what names it within its service."""
+
+    topic: str
+    partition: int
+    offset: int
+    consumer: str
 
 
 class Parked:
@@ -20,18 +32,70 @@ class Parked:
         self._table = metadata.tables["parked"]
 
     def add(self, tx: Tx, consumer: str, received: Received, reason: str) -> None:
-        """Set a message aside; a second time changes nothing."""
-        row = {
-            "topic": received.topic,
-            "partition": received.partition,
-            "offset": received.offset,
-            "consumer": consumer,
+        """Set a message aside; a second time changes nothing.
+
+        Another message that is at this place already is of a topic that was lost with its broker, and gives way: what
+        was kept of it is sent again.
+        """
+        place = Place(received.topic, received.partition, received.offset, consumer)
+        values = {
             "key": _storable(received.key)[:LONGEST_KEY],
             "value": received.value,
             "reason": _storable(reason)[:LONGEST_REASON],
             "parked_us": clock.now_us(),
         }
-        insert_ignore(tx, self._table, [row])
+        if not insert_ignore(tx, self._table, [place._asdict() | values]):
+            another = self._table.c.value != received.value
+            tx.execute(sa.update(self._table).where(*self._is(place), another).values(values))
+
+    def page(self, tx: Tx, after: Place | None, limit: int) -> Sequence[sa.Row[tuple[object, ...]]]:
+        """Up to `limit` rows behind a place, in order of their places; of a message's bytes, only how many."""
+        keys = sa.tuple_(*self._table.primary_key.columns)
+        query = self._shown().order_by(*self._table.primary_key.columns).limit(limit)
+        return tx.execute(query if after is None else query.where(keys > after)).all()
+
+    def of_key(self, tx: Tx, key: str) -> Sequence[sa.Row[tuple[object, ...]]]:
+        """All rows with a key, which for messages about a process is its id."""
+        query = self._shown().where(self._table.c.key == _storable(key)[:LONGEST_KEY])
+        return tx.execute(query.order_by(*self._table.primary_key.columns)).all()
+
+    def discard(self, tx: Tx, place: Place) -> int:
+        """Forget a message for good; return how many rows that were, unless it is being handed over."""
+        return tx.execute(sa.delete(self._table).where(*self._is(place), self._free(tx))).rowcount
+
+    def begin_unparking(self, tx: Tx, place: Place, seconds: float) -> Received | None:
+        """Keep a message from others for so long at most, to hand it over; None where it is another's."""
+        until = now_us(tx) + int(seconds * 1_000_000)
+        taking = sa.update(self._table).where(*self._is(place), self._free(tx)).values(unparking_until_us=until)
+        row = tx.execute(taking.returning(self._table.c.key, self._table.c.value)).one_or_none()
+        if row is None:
+            return None
+        return Received(place.topic, row.key, row.value, (), place.partition, place.offset)
+
+    def unparked(self, tx: Tx, place: Place) -> int:
+        """Forget a message that is handled; return how many rows that were."""
+        return tx.execute(sa.delete(self._table).where(*self._is(place))).rowcount
+
+    def unparking_failed(self, tx: Tx, place: Place, reason: str | None) -> int:
+        """Let others try again, and say why it failed; None leaves the reason. Returns how many rows that were."""
+        told = {} if reason is None else {"reason": _storable(reason)[:LONGEST_REASON]}
+        again = sa.update(self._table).where(*self._is(place)).values(unparking_until_us=None, **told)
+        return tx.execute(again).rowcount
+
+    def has(self, tx: Tx, place: Place) -> bool:
+        """Whether there is such a message."""
+        return tx.execute(sa.select(sa.exists().where(*self._is(place)))).scalar_one()
+
+    def _shown(self) -> sa.Select[tuple[object, ...]]:
+        columns = [column for column in self._table.c if column.name != "value"]
+        return sa.select(*columns, sa.func.length(self._table.c.value).label("size"))
+
+    def _is(self, place: Place) -> list[sa.ColumnElement[bool]]:
+        return [self._table.c[name] == value for name, value in place._asdict().items()]
+
+    def _free(self, tx: Tx) -> sa.ColumnElement[bool]:
+        until = self._table.c.unparking_until_us
+        return sa.or_(until.is_(None), until <= now_us(tx))
 
 
 def _storable(text: str) -> str:

@@ -97,6 +97,39 @@ def _parked(metadata: sa.MetaData) -> None:
     )
 
 
+def _parked_unparking(metadata: sa.MetaData) -> None:
+    """What came later: until when a message that is handed over again is nobody else's to hand over."""
+    metadata.tables["parked"].append_column(_unparking())
+
+
+def _unparking() -> sa.Column[Any]:
+    return sa.Column("unparking_until_us", sa.BigInteger, nullable=True)
+
+
+def _reading(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "reading",
+        metadata,
+        sa.Column("reader", sa.String(200), primary_key=True),
+        sa.Column("topic", sa.String(200), primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("holder", sa.String(200), nullable=False),
+    )
+
+
+def _attempted(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "attempted",
+        metadata,
+        sa.Column("reader", sa.String(200), primary_key=True),
+        sa.Column("topic", sa.String(200), primary_key=True),
+        sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("offset", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+    )
+
+
 def _request(metadata: sa.MetaData) -> None:
     table = sa.Table(
         "request",
@@ -142,8 +175,13 @@ _TABLES: dict[str, Callable[[sa.MetaData], None]] = {
     "request": _request,
     "entity": _entity,
     "incarnation": _incarnation,
+    "reading": _reading,
+    "attempted": _attempted,
 }
-_LATER: dict[str, tuple[Callable[[sa.MetaData], None], ...]] = {"outbox": (_outbox_by_key, _outbox_by_lane)}
+_LATER: dict[str, tuple[Callable[[sa.MetaData], None], ...]] = {
+    "outbox": (_outbox_by_key, _outbox_by_lane),
+    "parked": (_parked_unparking,),
+}
 """What was added to tables after first migrations had created them."""
 
 
@@ -183,6 +221,18 @@ def add_outbox_lane() -> None:
 def drop_outbox_lane() -> None:
     """Drop it; to be called in a migration's downgrade()."""
     _op().drop_column("outbox", "lane")
+
+
+def count_deaths() -> None:
+    """Create what counts deaths over messages, and lets parked ones be unparked; to be called in upgrade()."""
+    create_platform_tables("reading", "attempted")
+    _op().add_column("parked", _unparking())
+
+
+def uncount_deaths() -> None:
+    """Drop it; to be called in downgrade()."""
+    _op().drop_column("parked", "unparking_until_us")
+    drop_platform_tables("reading", "attempted")
 
 
 def _in_migration(*names: str) -> sa.MetaData:

@@ -6,5 +6,5 @@ from services.chassis.schema import add_platform_tables
 
 metadata = sa.MetaData()
 
-PLATFORM_TABLES = ("parked", "incarnation")
+PLATFORM_TABLES = ("parked", "incarnation", "reading", "attempted")
 add_platform_tables(metadata, *PLATFORM_TABLES)

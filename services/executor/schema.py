@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from services.chassis.schema import add_platform_tables
 
-PLATFORM_TABLES = ("outbox", "lease", "parked", "incarnation")
+PLATFORM_TABLES = ("outbox", "lease", "parked", "incarnation", "reading", "attempted")
 
 metadata = sa.MetaData()
 add_platform_tables(metadata, *PLATFORM_TABLES)

@@ -204,5 +204,5 @@ file = sa.Table(
     sa.Column("create_time", sa.BigInteger, nullable=False),
 )
 
-PLATFORM_TABLES = ("outbox", "lease", "request", "entity", "parked", "incarnation")
+PLATFORM_TABLES = ("outbox", "lease", "request", "entity", "parked", "incarnation", "reading", "attempted")
 add_platform_tables(metadata, *PLATFORM_TABLES)

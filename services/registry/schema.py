@@ -23,7 +23,7 @@ from sqlalchemy import (
 from services.chassis.schema import add_platform_tables
 
 metadata = MetaData()
-add_platform_tables(metadata, "request", "outbox", "lease", "entity", "parked", "incarnation")
+add_platform_tables(metadata, "request", "outbox", "lease", "entity", "parked", "incarnation", "reading", "attempted")
 
 compute_resource = Table(
     "compute_resource",

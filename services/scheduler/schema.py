@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.chassis.schema import add_platform_tables
 
-PLATFORM_TABLES = ("outbox", "inbox", "lease", "parked", "incarnation", "request")
+PLATFORM_TABLES = ("outbox", "inbox", "lease", "parked", "incarnation", "request", "reading", "attempted")
 
 metadata = sa.MetaData()
 add_platform_tables(metadata, *PLATFORM_TABLES)

@@ -21,7 +21,7 @@ from vahana.event.v1 import event_pb2
 @pytest.fixture
 def metadata():
     metadata = sa.MetaData()
-    add_platform_tables(metadata, "outbox", "inbox", "parked", "incarnation")
+    add_platform_tables(metadata, "outbox", "inbox", "parked", "incarnation", "reading", "attempted")
     return metadata
 
 

@@ -16,6 +16,7 @@ from vahana.event.v1 import event_pb2
 def metadata() -> sa.MetaData:
     metadata = sa.MetaData()
     add_platform_tables(metadata, "outbox", "inbox", "lease", "parked", "request", "entity", "incarnation")
+    add_platform_tables(metadata, "reading", "attempted")
     sa.Table("note", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.String(20)))
     return metadata
 

@@ -1,0 +1,129 @@
+"""Which messages the processes of a service died over: a message that ends whoever handles it is found and counted.
+
+While all goes well a reader writes one row a partition, when the first message of it comes, and deletes that when it
+stops in order. A row somebody else left tells that they did not: the first messages of that partition are among those
+they had in hand, and are handled one by one, each counted before it is handled, in a transaction that also forgets the
+one before. What fails otherwise than by an outage leaves its count, as a death does.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from services.chassis.bus.api import Received, TopicPartition
+from services.chassis.db import Database, Tx, insert_ignore
+from services.chassis.errors import Unavailable
+from services.chassis.ids import new_id
+
+
+class Deaths:
+    """The tables `reading` and `attempted`, as one member of a consumer group sees them. For use by one thread."""
+
+    def __init__(self, db: Database, reader: str) -> None:
+        """`reader` names the consumer group."""
+        self._db, self._reader, self._me = db, reader, new_id("reader")
+        self._reading, self._attempted = db.metadata.tables["reading"], db.metadata.tables["attempted"]
+        self._careful: dict[TopicPartition, int] = {}
+        """The offset before which each partition read from so far is handled with care."""
+        self._handled: list[Received] = []
+        """Counted and handled, their counts to be forgotten."""
+
+    def suspects(self, batch: Sequence[Received], window: int) -> bool:
+        """Whether somebody may have died over a message of the batch: care is taken with the first `window` of each
+        partition. errors.Unavailable where that cannot be told now.
+        """
+        first = {(each.topic, each.partition): each.offset for each in reversed(batch)}
+        new = {place: offset for place, offset in first.items() if place not in self._careful}
+        if new:
+            with self._db.write() as tx:
+                died = self._take_over(tx, new)
+            self._careful |= {place: offset + window if place in died else 0 for place, offset in new.items()}
+        return any(offset < self._careful[place] for place, offset in first.items())
+
+    def count(self, received: Received) -> int:
+        """Count that a message is about to be handled, durably, and return how often it was with this."""
+        of, digest = self._of(received), hashlib.sha256(received.value).hexdigest()
+        columns = self._attempted.c
+        # A topic made anew has other messages at the same places.
+        counted = sa.case((columns.digest == digest, columns.count + 1), else_=1)
+        with self._db.write() as tx:
+            self._forget(tx, self._handled)
+            insert_ignore(tx, self._attempted, [of | {"digest": digest, "count": 0}])
+            counting = sa.update(self._attempted).where(*self._are(of)).values(count=counted, digest=digest)
+            count: int = tx.execute(counting.returning(columns.count)).scalar_one()
+        self._handled = []
+        return count
+
+    def uncount(self, received: Received) -> None:
+        """Take the last count back: nothing was wrong with the message. Where the database is away the count stays."""
+        of, columns = self._of(received), self._attempted.c
+        with suppress(Unavailable), self._db.write() as tx:
+            tx.execute(sa.update(self._attempted).where(*self._are(of)).values(count=columns.count - 1))
+            tx.execute(sa.delete(self._attempted).where(*self._are(of), columns.count < 1))
+
+    def handled(self, received: Received) -> None:
+        """Take note that a counted message is handled; its count goes with the next one's, or with `flush`."""
+        self._handled.append(received)
+
+    def flush(self) -> None:
+        """Forget the counts of what is handled, before its offsets are committed. Repeated where the database is away,
+        with whatever is written next.
+        """
+        if not self._handled:
+            return
+        with suppress(Unavailable):
+            with self._db.write() as tx:
+                self._forget(tx, self._handled)
+            self._handled = []
+
+    def leave(self) -> None:
+        """Stop in order: nobody needs to take care on our account. Where the database is away they will."""
+        self.flush()
+        with suppress(Unavailable), self._db.write() as tx:
+            mine = (self._reading.c.reader == self._reader, self._reading.c.holder == self._me)
+            tx.execute(sa.delete(self._reading).where(*mine))
+        self._careful.clear()
+
+    def _take_over(self, tx: Tx, new: Mapping[TopicPartition, int]) -> set[TopicPartition]:
+        """Become the one who reads these partitions; return those of which somebody before us did not stop in order,
+        or which hold messages that somebody died over.
+        """
+        reading, attempted = self._reading.c, self._attempted.c
+        for (topic, partition), offset in new.items():
+            # What was counted and committed before its count could be forgotten.
+            passed = (attempted.topic == topic, attempted.partition == partition, attempted.offset < offset)
+            tx.execute(sa.delete(self._attempted).where(attempted.reader == self._reader, *passed))
+        left = tx.execute(
+            sa.select(reading.topic, reading.partition).where(
+                reading.reader == self._reader, reading.holder != self._me
+            )
+        ).all()
+        counted = tx.execute(
+            sa.select(attempted.topic, attempted.partition).where(attempted.reader == self._reader)
+        ).all()
+        self._hold(tx, new)
+        return {(row.topic, row.partition) for row in (*left, *counted)}
+
+    def _hold(self, tx: Tx, places: Collection[TopicPartition]) -> None:
+        for topic, partition in sorted(places):
+            place = {"reader": self._reader, "topic": topic, "partition": partition}
+            if not insert_ignore(tx, self._reading, [place | {"holder": self._me}]):
+                same = [self._reading.c[name] == value for name, value in place.items()]
+                tx.execute(sa.update(self._reading).where(*same).values(holder=self._me))
+
+    def _forget(self, tx: Tx, handled: Sequence[Received]) -> None:
+        for each in handled:
+            tx.execute(sa.delete(self._attempted).where(*self._are(self._of(each))))
+
+    def _of(self, received: Received) -> dict[str, str | int]:
+        return {
+            "reader": self._reader,
+            "topic": received.topic,
+            "partition": received.partition,
+            "offset": received.offset,
+        }
+
+    def _are(self, of: Mapping[str, str | int]) -> list[sa.ColumnElement[bool]]:
+        return [self._attempted.c[name] == value for name, value in of.items()]
