@@ -25,8 +25,10 @@ from services.executor.domain.seats import Sizes
 from services.executor.explaining import Explaining
 from services.executor.handlers import Handlers
 from services.executor.histories import Histories
+from services.executor.hosts import Hosts
 from services.executor.looking import JobLook
 from services.executor.peers import ComputeResources, Credentials, Files
+from services.executor.probing import CONNECT_SECONDS, LoginProbe
 from services.executor.resources import Resources
 from services.executor.runner import Runner, World
 from services.executor.schema import metadata
@@ -87,6 +89,9 @@ def wire() -> Chassis:
         backoff=backoff,
     )
     ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
+    probe = LoginProbe(SshLogins(credentials, SshOptions(sessions=1, connect_seconds=CONNECT_SECONDS)))
+    hosts = Hosts(chassis.db, ledger, probe, dispatcher.turns)
+    dispatcher.barred, dispatcher.workers.on_worked = hosts.barred, hosts.worked
     handlers = Handlers(chassis.db, ledger, dispatcher)
 
     logins = SshLogins(credentials, SshOptions(connect_seconds=CHECK_CONNECT_SECONDS))
@@ -105,6 +110,7 @@ def wire() -> Chassis:
     chassis.background("dispatch", lambda stop: dispatcher.run(stop, drain_seconds=settings.drain_seconds * 0.7))
     chassis.background("renew", dispatcher.renewal.run)
     chassis.background("watch", watcher.run)
+    chassis.background("hosts", hosts.run)
     chassis.background("connections", channels.tend)
     chassis.closing(channels.close)
     return chassis

@@ -6,7 +6,7 @@ A change is made from the claim as it was read; nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -14,6 +14,8 @@ from services.chassis.bus.topics import STATUS
 from services.chassis.outbox import OutboxRow
 from services.executor import wire
 from services.executor.backoff import SECOND, Backoff, give_up_at, next_try, spoken
+from services.executor.domain import breaker
+from services.executor.domain.breaker import Breaker
 from services.executor.domain.cancels import LEAVES_JOBS, may_run
 from services.executor.domain.claims import Claim, ClaimState
 from services.executor.domain.outcomes import Canceled, Done, Outcome, Postponed, Watched
@@ -33,7 +35,7 @@ EXECUTING, COMPLETED, FAILED, CANCELED = (
     state_pb2.TASK_STATE_FAILED,
     state_pb2.TASK_STATE_CANCELED,
 )
-_CLEAR = {"blocked": False, "condition": "", "reason": "", "tries": 0, "takeovers": 0}
+_CLEAR = {"blocked": False, "barred": False, "condition": "", "reason": "", "tries": 0, "takeovers": 0}
 _RELEASED = {"holder": "", "lease_until_us": 0}
 
 
@@ -118,6 +120,25 @@ def going_on(claim: Claim, now: int) -> Change:
     return _change(claim, values, [event(claim, claim.seq + 1, EXECUTING, now)])
 
 
+def barred(claim: Claim, now: int, host: Breaker) -> Change:
+    """Nobody begins at the claim's host, which does not answer; it waits for that until its budget is spent."""
+    if claim.cancel:
+        return closed(claim, now)
+    since, budget = claim.blocked_since_us or now, budget_us(claim)
+    end = give_up_at(since, budget)
+    if now >= end:
+        return _failed(claim, now, _given_up(budget, Condition.HOST_UNREACHABLE, breaker.spoken_last(host)))
+    told = {"condition": Condition.HOST_UNREACHABLE, "reason": breaker.spoken(host)}
+    values = {"blocked": True, "barred": True, "blocked_since_us": since, "next_try_us": end, "takeovers": 0, **told}
+    return _change(claim, values, [event(claim, claim.seq + 1, EXECUTING, now, blocked=True, **told)])
+
+
+def unbarred(claim: Claim, now: int) -> Change:
+    """Its host answers again: it waits for a worker."""
+    change = going_on(claim, now)
+    return replace(change, values={**change.values, "state": ClaimState.ACCEPTED, "next_try_us": now})
+
+
 def closed(claim: Claim, now: int) -> Change:
     """A canceled claim nobody works on any more ends; what may run on the host is looked for and ended first."""
     if not may_run(claim):
@@ -158,14 +179,13 @@ def _blocked(claim: Claim, now: int, waiting: Waiting, backoff: Backoff, random:
     budget = budget_us(claim)
     end = give_up_at(since, budget)
     if now >= end and not claim.cancel:
-        reason = f"gave up after {spoken(budget)}: {waiting.reason}"
-        return _failed(claim, now, Failure(waiting.condition, reason))
+        return _failed(claim, now, _given_up(budget, waiting.condition, waiting.reason))
     told = {"condition": waiting.condition, "reason": waiting.reason}
     same = claim.blocked and (claim.waits_for, claim.reason) == (waiting.condition, waiting.reason)
     if same and claim.state == ClaimState.WATCHED:
         return Change(claim, {})
     tries = claim.tries + 1
-    values = {"blocked": True, "blocked_since_us": since, "tries": tries, "takeovers": 0, **told}
+    values = {"blocked": True, "blocked_since_us": since, "tries": tries, "takeovers": 0, "barred": False, **told}
     if claim.state == ClaimState.CLAIMED:
         again = next_try(now, backoff.seconds(tries, random), end)
         values |= {"state": ClaimState.ACCEPTED, "next_try_us": again, **_RELEASED}
@@ -176,6 +196,10 @@ def _failed(claim: Claim, now: int, failure: Failure) -> Change:
     told = {"condition": failure.condition, "reason": failure.reason}
     more = {"retryable": failure.retryable, "job": failure.job, "facts": failure.facts}
     return _ended(claim, now, {"blocked": False, **told}, [event(claim, claim.seq + 1, FAILED, now, **told, **more)])
+
+
+def _given_up(budget: int, condition: Condition, reason: str) -> Failure:
+    return Failure(condition, f"gave up after {spoken(budget)}: {reason}")
 
 
 def _resumed(claim: Claim, now: int) -> list[OutboxRow]:

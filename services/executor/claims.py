@@ -14,6 +14,7 @@ from services.chassis.outbox import Outbox
 from services.executor import changes, storage
 from services.executor.backoff import Backoff
 from services.executor.changes import Change
+from services.executor.domain.breaker import Breaker
 from services.executor.domain.cancels import Step, step
 from services.executor.domain.claims import Claim, ClaimState
 from services.executor.domain.outcomes import Done, Outcome, Watched
@@ -51,6 +52,16 @@ class Ledger:
                 for claim, verdict in verdicts
             ],
         )
+
+    def bar(self, tx: Tx, claims: Sequence[Claim], host: Breaker) -> None:
+        """Tell claims that wait for a worker that nobody begins at their host, or that they have waited long enough."""
+        now = now_us(tx)
+        self._write(tx, [changes.barred(claim, now, host) for claim in claims])
+
+    def unbar(self, tx: Tx, claims: Sequence[Claim]) -> None:
+        """Let claims that were told so go on."""
+        now = now_us(tx)
+        self._write(tx, [changes.unbarred(claim, now) for claim in claims])
 
     def cancel(self, tx: Tx, claim: Claim, reason: str) -> bool:
         """Take note that a claim, which is locked, is to be ended; return whether somebody at work has to be told."""

@@ -73,6 +73,10 @@ class Dispatcher:
         """Tell those who work on these claims, if they do so here, that they are to be ended. From any thread."""
         self._roster.interrupt(keys)
 
+    def turns(self) -> list[Turn]:
+        """Return the turns at claims that are written to have begun, and not to have ended."""
+        return self._roster.turns()
+
     def held(self) -> int:
         """Return how many claims are being worked on."""
         return len(self._roster)

@@ -1,11 +1,15 @@
 """What the executors say of a process's attempts that have not ended: what each waits for, and what happens next."""
 
+from dataclasses import replace
+
 from services.chassis import clock
 from services.chassis.db import Database, now_us
-from services.executor import storage
+from services.executor import host_storage, storage
 from services.executor.backoff import give_up_at
 from services.executor.changes import budget_us
+from services.executor.domain.breaker import Breaker, spoken
 from services.executor.domain.claims import Claim, ClaimState
+from services.executor.domain.troubles import Condition
 from vahana.event.v1 import state_pb2, task_pb2
 from vahana.event.v1.explanation_pb2 import Explanation
 
@@ -20,12 +24,26 @@ class Explaining:
     def claims(self, tenant: str, process_id: str) -> list[Explanation]:
         """An explanation for each attempt of a process that executors have accepted and not ended."""
         with self._db.read() as tx:
-            found, now = storage.open_of(tx, tenant, process_id), now_us(tx)
-        return [explain(claim, now) for claim in found]
+            found, now, unwell = storage.open_of(tx, tenant, process_id), now_us(tx), host_storage.unwell(tx)
+        return [explain(claim, now, unwell.get(claim.host)) for claim in found]
 
 
-def explain(claim: Claim, now: int) -> Explanation:
-    """What a claim that has not ended waits for."""
+def explain(claim: Claim, now: int, host: Breaker | None = None) -> Explanation:
+    """What a claim that has not ended waits for. `host`: the breaker of its host, where that is in trouble."""
+    if host is not None and host.barred and claim.state == ClaimState.ACCEPTED and not claim.cancel:
+        return _kept_away(claim, now, host)
+    return _explain(claim, now)
+
+
+def _kept_away(claim: Claim, now: int, host: Breaker) -> Explanation:
+    """What a claim waits for whose host does not answer; it need not be told so yet."""
+    end = give_up_at(claim.blocked_since_us or now, budget_us(claim))
+    after = f"it goes on when the host answers, and fails when it has waited until {_time(end)}"
+    since = claim.blocked_since_us or max(claim.created_us, host.since_us)
+    return _told(replace(claim, condition=Condition.HOST_UNREACHABLE), spoken(host), since, after, host.next_probe_us)
+
+
+def _explain(claim: Claim, now: int) -> Explanation:
     if claim.cancel:
         after = "it is CANCELED once nothing of it runs any more"
         return _told(claim, f"it is being ended: {claim.cancel_reason}", claim.created_us, after)

@@ -15,6 +15,8 @@ from services.executor.schema import claim as table
 
 _NAMES = [field.name for field in fields(Claim)]
 _COLUMNS = [table.c[name] for name in _NAMES]
+SELECT = sa.select(*_COLUMNS)
+"""Of claims, as `claims` reads them."""
 _KEY = (table.c.process_id, table.c.task_id, table.c.attempt)
 _AT = [table.c[name] == sa.bindparam(f"b_{name}") for name in (*Key._fields, "epoch")]
 _HELD = sa.update(table).where(*_AT, HELD)
@@ -31,8 +33,8 @@ def insert(tx: Tx, claims: Sequence[Claim]) -> set[Key]:
 
 def lock(tx: Tx, keys: Collection[Key]) -> dict[Key, Claim]:
     """Return those claims that exist, locked until the end of the transaction, always in one order."""
-    query = sa.select(*_COLUMNS).where(*_are(keys)).order_by(*_KEY).with_for_update()
-    return {claim.key: claim for claim in _claims(tx, query)}
+    query = SELECT.where(*_are(keys)).order_by(*_KEY).with_for_update()
+    return {claim.key: claim for claim in claims(tx, query)}
 
 
 def ask_to_end(tx: Tx, key: Key, reason: str) -> None:
@@ -57,14 +59,14 @@ def lines(tx: Tx, now_us: int, limit: int) -> list[Line]:
 def waiting(tx: Tx, queue: Queue, now_us: int, limit: int) -> list[Claim]:
     """Return claims that are due in a queue, the longest waiting first, locked; those another looks at are left out."""
     due = (WAITING, table.c.queue == queue.name, table.c.next_try_us <= now_us)
-    query = sa.select(*_COLUMNS).where(*due).order_by(table.c.next_try_us).limit(limit)
-    return _claims(tx, query.with_for_update(skip_locked=True))
+    query = SELECT.where(*due).order_by(table.c.next_try_us).limit(limit)
+    return claims(tx, query.with_for_update(skip_locked=True))
 
 
 def orphaned(tx: Tx, now_us: int, limit: int) -> list[Claim]:
     """Return claims whose holder is gone, locked; those another looks at are left out."""
-    query = sa.select(*_COLUMNS).where(HELD, table.c.lease_until_us <= now_us).order_by(table.c.lease_until_us)
-    return _claims(tx, query.limit(limit).with_for_update(skip_locked=True))
+    query = SELECT.where(HELD, table.c.lease_until_us <= now_us).order_by(table.c.lease_until_us)
+    return claims(tx, query.limit(limit).with_for_update(skip_locked=True))
 
 
 def advance(tx: Tx, changes: Sequence[tuple[Claim, Mapping[str, Any]]]) -> list[Claim | None]:
@@ -148,8 +150,8 @@ def watched_accounts(tx: Tx) -> list[str]:
 
 def watched(tx: Tx, account: str) -> list[Claim]:
     """Return the claims of an account whose jobs are to be watched."""
-    query = sa.select(*_COLUMNS).where(WATCHED, table.c.account == account).order_by(table.c.created_us)
-    return _claims(tx, query)
+    query = SELECT.where(WATCHED, table.c.account == account).order_by(table.c.created_us)
+    return claims(tx, query)
 
 
 def others_live(tx: Tx, key: Key) -> bool:
@@ -165,16 +167,16 @@ def others_live(tx: Tx, key: Key) -> bool:
 def list_open(tx: Tx, tenant: str, after: tuple[int, Key] | None, limit: int) -> list[Claim]:
     """Return claims of a tenant that have not ended, by time of acceptance, from behind `after`."""
     order = (table.c.created_us, *_KEY)
-    query = sa.select(*_COLUMNS).where(table.c.tenant == tenant, OPEN)
+    query = SELECT.where(table.c.tenant == tenant, OPEN)
     if after is not None:
         query = query.where(sa.tuple_(*order) > sa.tuple_(*map(sa.literal, (after[0], *after[1]))))
-    return _claims(tx, query.order_by(*order).limit(limit))
+    return claims(tx, query.order_by(*order).limit(limit))
 
 
 def open_of(tx: Tx, tenant: str, process_id: str) -> list[Claim]:
     """Return a process's claims that have not ended, the longest accepted first."""
     open_ = (table.c.process_id == process_id, table.c.tenant == tenant, table.c.state != ClaimState.ENDED)
-    return _claims(tx, sa.select(*_COLUMNS).where(*open_).order_by(table.c.created_us))
+    return claims(tx, SELECT.where(*open_).order_by(table.c.created_us))
 
 
 def tenant_has(tx: Tx, tenant: str, process_id: str) -> bool:
@@ -225,5 +227,6 @@ def _values(claim: Claim) -> dict[str, Any]:
     return {name: getattr(claim, name) for name in _NAMES} | {"queue": claim.queue.name}
 
 
-def _claims(tx: Tx, query: sa.Select[Any]) -> list[Claim]:
+def claims(tx: Tx, query: sa.Select[Any]) -> list[Claim]:
+    """Return the claims that a query which is made of SELECT finds."""
     return [Claim(**row) for row in tx.execute(query).mappings()]

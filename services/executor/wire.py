@@ -4,8 +4,10 @@ import hashlib
 from dataclasses import replace
 
 from services.chassis import clock
+from services.chassis.bus.topics import NO_TENANT
 from services.executor.channels.api import Site
 from services.executor.domain import places
+from services.executor.domain.breaker import Breaker
 from services.executor.domain.cancels import LEAVES_JOBS
 from services.executor.domain.claims import Claim, ClaimState, Key
 from services.executor.domain.jobs import Job, JobState
@@ -151,6 +153,38 @@ def status(
         status_changed=changed,
     )
     return envelope.SerializeToString(deterministic=True)
+
+
+def health_changed(breaker: Breaker, now_us: int) -> bytes:
+    """Return the envelope that tells of a host's health; its id follows from what it is about."""
+    changed = event_pb2.HostHealthChanged(
+        host=breaker.host,
+        health=state_pb2.HostHealth.ValueType(breaker.health),
+        reason=breaker.reason,
+        condition_code=condition_code(breaker.condition),
+        since=clock.to_timestamp(breaker.since_us),
+        next_probe_at=clock.to_timestamp(breaker.next_probe_us) if breaker.barred else None,
+        seq=breaker.seq,
+    )
+    envelope = event_pb2.Envelope(
+        id=f"{SOURCE}/host-{hashlib.sha256(breaker.host.encode()).hexdigest()[:32]}/{breaker.seq}",
+        tenant=NO_TENANT,
+        aggregate_id=host_key(breaker.host),
+        source=SOURCE,
+        time=clock.to_timestamp(now_us),
+        host_health_changed=changed,
+    )
+    return envelope.SerializeToString(deterministic=True)
+
+
+def host_key(host: str) -> str:
+    """Return the key of messages about a host: an address may be longer than keys are."""
+    return host[:200]
+
+
+def condition_code(condition: str) -> state_pb2.ConditionCode.ValueType:
+    """Return the number of a condition; of none where it is empty."""
+    return state_pb2.ConditionCode.Value(f"CONDITION_CODE_{Condition(condition or Condition.UNSPECIFIED)}")
 
 
 def job_message(job: Job) -> task_pb2.Job:

@@ -12,7 +12,7 @@ from services.executor.claims import Verdict
 from services.executor.domain.claims import Claim
 from services.executor.domain.queues import Lane
 from services.executor.domain.seats import Sizes
-from services.executor.domain.troubles import CONTACT, Waiting
+from services.executor.domain.troubles import Condition, Waiting
 from services.executor.interrupts import Interrupt
 from services.executor.roster import Turn
 from services.executor.seating import Seating
@@ -37,8 +37,8 @@ class Workers:
         self._lock = threading.Lock()
         self._closed = False
         self._ended: deque[Ended] = deque()
-        self.on_worked: Callable[[str, float, bool], None] = lambda _host, _seconds, _reached: None
-        """Told of each turn at a host: how many seconds it took, and whether the host was reached."""
+        self.on_worked: Callable[[Claim, float, bool], None] = lambda _claim, _seconds, _reached: None
+        """Told of each turn: at which claim, how many seconds it took, and whether nothing speaks against its host."""
 
     def __contains__(self, type_: int) -> bool:
         """Whether there are workers for a type of task."""
@@ -79,8 +79,9 @@ class Workers:
         failpoint("executor.worked")
         self._ended.append((turn, claim, verdict))
         self._leave(turn)
-        lost = isinstance(verdict, Waiting) and verdict.condition in CONTACT
-        self.on_worked(claim.host, turn.lasts, not lost)
+        # A login that is refused is trouble of one account: the host has answered.
+        lost = isinstance(verdict, Waiting) and verdict.condition is Condition.HOST_UNREACHABLE
+        self.on_worked(turn.claim, turn.lasts, not lost)
 
     def _leave(self, turn: Turn) -> None:
         with self._lock:

@@ -16,6 +16,9 @@ class Topic:
     """How many of its partitions, the last ones, are kept for slow work; see lanes. Fewer than there are."""
 
 
+NO_TENANT = "-"
+"""The tenant of messages about what is no tenant's; a name that no tenant can have."""
+
 PROCESS = Topic("vahana.process", 8, 1)
 """ProcessLaunched and ProcessIntended, experiment to scheduler, keyed by process id."""
 
@@ -30,6 +33,9 @@ CANCEL = Topic("vahana.task.cancel", 6, 1)
 
 HISTORY = Topic("vahana.history", 8, 1)
 """HistorySettled and HistoryWanted, experiment to scheduler and executors, keyed by process id."""
+
+HOST = Topic("vahana.host", 4, 0)
+"""HostHealthChanged, executors to scheduler, keyed by host. Hosts are the mesh's: the tenant is NO_TENANT."""
 
 _TASK_TYPES = (
     state_pb2.TASK_TYPE_ENV_SETUP,
@@ -52,7 +58,7 @@ def kebab(task_type: int) -> str:
 TASK_TOPICS: dict[int, Topic] = {int(kind): Topic(f"vahana.task.{kebab(kind)}", 6, 1, slow=2) for kind in _TASK_TYPES}
 """TaskDispatched by task type and lane, scheduler to executors, keyed by process id."""
 
-ALL: tuple[Topic, ...] = (PROCESS, STATUS, SYNC, CANCEL, HISTORY, *TASK_TOPICS.values())
+ALL: tuple[Topic, ...] = (PROCESS, STATUS, SYNC, CANCEL, HISTORY, HOST, *TASK_TOPICS.values())
 
 SCHEDULER = "vahana.scheduler"
 EVENTSINK = "vahana.eventsink"

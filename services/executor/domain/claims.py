@@ -77,6 +77,8 @@ class Claim:
     cancel: bool = False
     """Whether it is to be ended: whoever holds it, or comes to hold it, does that."""
     cancel_reason: str = ""
+    barred: bool = False
+    """Whether it was told that nobody begins at its host now; `next_try_us` is the end of its budget then."""
 
     @property
     def key(self) -> Key:

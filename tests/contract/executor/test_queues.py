@@ -130,7 +130,9 @@ def test_nobody_begins_at_a_barred_host_until_it_is_open_again(executor: Executo
     assert executor.claim("stuck").state == ClaimState.ENDED
 
 
-@pytest.mark.parametrize(("condition", "reached"), [("HOST_UNREACHABLE", False), ("DISK_FULL", True)])
+@pytest.mark.parametrize(
+    ("condition", "reached"), [("HOST_UNREACHABLE", False), ("LOGIN_REFUSED", True), ("DISK_FULL", True)]
+)
 def test_each_turn_at_a_host_is_told(executor: Executor, condition: str, *, reached: bool) -> None:
     told: list[tuple[str, bool]] = []
 
@@ -138,7 +140,7 @@ def test_each_turn_at_a_host_is_told(executor: Executor, condition: str, *, reac
         raise Waiting(Condition(condition), "no")
 
     executor.task = task
-    executor.dispatcher.workers.on_worked = lambda host, seconds, found: told.append((host, found))
+    executor.dispatcher.workers.on_worked = lambda claim, seconds, found: told.append((claim.host, found))
     executor.accept(dispatch())
     executor.round()
     while not told:

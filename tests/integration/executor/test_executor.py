@@ -102,7 +102,8 @@ def test_an_unreachable_host_blocks_until_the_budget_is_spent(whole: Whole) -> N
     event = whole.end_of("env-setup")
     assert (event.task_state, event.retryable) == (FAILED, False)
     assert event.condition_code == state_pb2.CONDITION_CODE_HOST_UNREACHABLE
-    assert event.reason.startswith("gave up after 1.0 s: 127.0.0.1:1 does not answer")
+    assert event.reason.startswith("gave up after 1.0 s: host 127.0.0.1:1 does not answer since ")
+    assert event.reason.endswith("(127.0.0.1:1 does not answer: Connection refused)")
     blocked = whole.events("env-setup")[1:-1]
     assert [each.blocked for each in blocked] == [True]
 

@@ -11,12 +11,14 @@ from services.chassis.migrate import upgrade
 from services.chassis.outbox import Outbox
 from services.executor.backoff import Backoff
 from services.executor.batch.fork import ForkJobs
-from services.executor.channels.ssh import SshChannels, SshOptions
+from services.executor.channels.ssh import SshChannels, SshLogins, SshOptions
 from services.executor.claims import Ledger
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
+from services.executor.hosts import Hosts
 from services.executor.looking import JobLook
+from services.executor.probing import LoginProbe
 from services.executor.runner import Runner, World
 from services.executor.schema import metadata
 from services.executor.tasks import TASKS, Task
@@ -58,10 +60,13 @@ class Whole:
         self.watcher = Watcher(
             self.db, ledger, JobLook(world), holder=holder, interval_seconds=0.1, backoff=Backoff(0.05, 0.2)
         )
+        probe = LoginProbe(SshLogins(bench.channels._signer, SshOptions(sessions=1, connect_seconds=1)))
+        self.hosts = Hosts(self.db, ledger, probe, self.dispatcher.turns)
+        self.dispatcher.barred, self.dispatcher.workers.on_worked = self.hosts.barred, self.hosts.worked
         ledger.on_accepted, ledger.on_watched = self.dispatcher.wake, self.watcher.wake
         self.handlers = Handlers(self.db, ledger, self.dispatcher)
         self.stop = threading.Event()
-        bodies = (self.dispatcher.run, self.dispatcher.renewal.run, self.watcher.run)
+        bodies = (self.dispatcher.run, self.dispatcher.renewal.run, self.watcher.run, self.hosts.run)
         self.threads = [threading.Thread(target=body, args=(self.stop,)) for body in bodies]
         for thread in self.threads:
             thread.start()
