@@ -14,6 +14,7 @@ from services.chassis.run import Chassis, main
 from services.scheduler.consumers import TOPICS, Consumers
 from services.scheduler.handlers import Handlers
 from services.scheduler.holding import Holding
+from services.scheduler.hosts import slow_hosts
 from services.scheduler.leases import Shards
 from services.scheduler.peers import PlanPeer
 from services.scheduler.runs import Rules
@@ -43,7 +44,7 @@ def wire() -> Chassis:
         inbox=Inbox(metadata),
         shards=Shards(Leases(metadata), alone=chassis.db.alone),
         plans=PlanPeer(experiment),
-        rules=Rules(int(settings.resend_after_seconds * 1_000_000), random.random),
+        rules=Rules(int(settings.resend_after_seconds * 1_000_000), random.random, slow_hosts),
     )
     attempts = Timer("attempts", handlers.open_due_attempts)
     handlers.attempts_planned.append(attempts.wake)

@@ -1,17 +1,17 @@
-"""Kafka in: launches and intents of the experiment service, and what executors say of their attempts."""
+"""Kafka in: launches and intents of the experiment service, and what executors say of their attempts and of hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from services.chassis import log
-from services.chassis.bus.topics import PROCESS, STATUS
+from services.chassis.bus.topics import HOST, PROCESS, STATUS
 from services.chassis.consume import Delivery
 from services.scheduler import wire
-from services.scheduler.domain.model import Intended, Launch, Report
+from services.scheduler.domain.model import HostTold, Intended, Launch, Report
 from services.scheduler.handlers import Handlers
 
-TOPICS = (PROCESS, STATUS)
+TOPICS = (PROCESS, STATUS, HOST)
 
 _log = log.get("consumers")
 
@@ -23,10 +23,11 @@ class Consumers:
         self._handlers = handlers
 
     def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """Takes a batch of the topics PROCESS and STATUS. What it cannot understand raises ValueError."""
+        """Takes a batch of the topics PROCESS, STATUS and HOST. What it cannot understand raises ValueError."""
         launches: list[Launch] = []
         intents: list[Intended] = []
         reports: list[Report] = []
+        hosts: list[HostTold] = []
         for delivery in deliveries:
             envelope = delivery.envelope
             match envelope.WhichOneof("payload"):
@@ -38,6 +39,8 @@ class Consumers:
                     reports.append(wire.read_report(envelope))
                 case "status_changed" if envelope.source == wire.SOURCE:
                     pass
+                case "host_health_changed":
+                    hosts.append(wire.read_health(envelope))
                 case other:
                     raise ValueError(f"a message of {envelope.source!r} with {other or 'nothing'} does not belong here")
-        self._handlers.take(launches, reports, intents)
+        self._handlers.take(launches, reports, intents, hosts)

@@ -17,10 +17,10 @@ from services.chassis.failpoints import failpoint
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
-from services.scheduler import early, holds, storage
+from services.scheduler import early, holds, hosts, storage
 from services.scheduler.domain.explaining import Explained, explain
 from services.scheduler.domain.intents import follow, supersedes
-from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
+from services.scheduler.domain.model import HostTold, Intended, Launch, Report, Run, Task
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
 from services.scheduler.runs import Batch, Rules
@@ -58,12 +58,21 @@ class Handlers:
     rules: Rules
     attempts_planned: list[Callable[[], None]] = field(default_factory=list)
 
-    def take(self, launches: Sequence[Launch], reports: Sequence[Report], intents: Sequence[Intended] = ()) -> None:
-        """Takes up launched processes, follows intents and applies reports: all in one transaction, or nothing."""
+    def take(
+        self,
+        launches: Sequence[Launch],
+        reports: Sequence[Report],
+        intents: Sequence[Intended] = (),
+        told: Sequence[HostTold] = (),
+    ) -> None:
+        """Takes up launched processes, follows intents, applies reports and keeps what was told of hosts: all in one
+        transaction, or nothing.
+        """
         planned = self._planned(launches)
-        if not planned and not intents and not reports:
+        if not planned and not intents and not reports and not told:
             return
         with self.db.write() as tx:
+            hosts.keep(tx, told)
             batch = Batch(tx, self.db.now_us(tx), self.rules)
             fresh = self.inbox.admit(tx, [launch.message_id for launch, _ in planned])
             launched = {launch.process_id for launch, _ in planned}

@@ -116,6 +116,17 @@ task = sa.Table(
     sa.ForeignKeyConstraint(["process_id"], ["run.process_id"], name="fk_task_run"),
 )
 
+# How well hosts answer, as executors told last.
+host_health = sa.Table(
+    "host_health",
+    metadata,
+    sa.Column("host", sa.String(300), nullable=False),
+    sa.Column("health", sa.SmallInteger, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("host", name="pk_host_health"),
+)
+UNWELL = host_health.c.health != sa.literal_column("1")
+
 
 def _partial(name: str, *columns: sa.Column[object], where: sa.ColumnElement[bool]) -> sa.Index:
     return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
@@ -133,3 +144,4 @@ _partial("ix_task_resend", task.c.resend_us, where=task.c.resend_us.is_not(None)
 _partial("ix_task_trouble", task.c.process_id, task.c.trouble, task.c.position, where=task.c.trouble.is_not(None))
 _partial("ix_task_job", task.c.process_id, where=task.c.job.is_not(None))
 _partial("ix_task_held", task.c.process_id, where=task.c.held)
+_partial("ix_host_health_unwell", host_health.c.host, where=UNWELL)

@@ -11,8 +11,8 @@ from services.chassis.outbox import OutboxRow
 from services.scheduler.domain.holds import Hold
 from services.scheduler.domain.intents import doomed
 from services.scheduler.domain.lanes import lane_of
-from services.scheduler.domain.model import Intended, Launch, Report, Run, Task
-from services.scheduler.domain.states import Intent, JobState, TaskState
+from services.scheduler.domain.model import HostTold, Intended, Launch, Report, Run, Task
+from services.scheduler.domain.states import Health, Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
 from services.scheduler.retry import ConditionRule, Policy
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
@@ -20,6 +20,7 @@ from vahana.scheduler.v1 import hold_pb2
 
 SOURCE = "scheduler"
 EXECUTOR = "executor"
+LONGEST_HOST = 300
 
 
 def read_launch(envelope: event_pb2.Envelope) -> Launch:
@@ -46,6 +47,15 @@ def read_intent(envelope: event_pb2.Envelope) -> Intended:
         _storable(content.caller),
         _storable(content.comment),
     )
+
+
+def read_health(envelope: event_pb2.Envelope) -> HostTold:
+    """What an executor says of a host. ValueError for a health there is not, or a host of no name."""
+    content = envelope.host_health_changed
+    host = _storable(content.host)
+    if not 0 < len(host) <= LONGEST_HOST or not 0 < content.seq < 2**63:
+        raise ValueError(f"not the health of a host: {host[:100]!r}, number {content.seq}")
+    return HostTold(host, Health(content.health), content.seq)
 
 
 def read_report(envelope: event_pb2.Envelope) -> Report:

@@ -10,6 +10,7 @@ from services.chassis.outbox import Outbox
 from services.scheduler.consumers import TOPICS, Consumers
 from services.scheduler.domain.model import Launch
 from services.scheduler.handlers import Handlers
+from services.scheduler.hosts import slow_hosts
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan
 from services.scheduler.runs import Rules
@@ -41,7 +42,7 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, plans: Plans) -> Callable[
 
     def start(instance: Instance) -> None:
         kernel, outbox = bus.kernel, Outbox(metadata)
-        rules = Rules(_RESEND_AFTER_US, kernel.dice.random)
+        rules = Rules(_RESEND_AFTER_US, kernel.dice.random, slow_hosts)
         shards = Shards(Leases(metadata), alone=False)
         handlers = Handlers(db, outbox, Inbox(metadata), shards, plans, rules)
         handlers.attempts_planned.append(kernel.spawn(instance, "attempts", handlers.open_due_attempts).wake)

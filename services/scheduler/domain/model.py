@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from services.scheduler.domain.states import Intent, Phase, ProcessState, TaskState, TaskType, TriggerRule
+from services.scheduler.domain.states import Health, Intent, Phase, ProcessState, TaskState, TaskType, TriggerRule
 from services.scheduler.domain.transitions import ENDED_PROCESSES, ENDED_TASKS
 
 SHARDS = 32
@@ -155,6 +155,16 @@ class Intended:
     seq: int
     caller: str
     comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostTold:
+    """How well a host answers, as an executor tells; of several the one with the highest `seq` holds."""
+
+    host: str
+    """`address:port`."""
+    health: Health
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)

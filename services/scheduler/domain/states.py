@@ -27,6 +27,14 @@ class Intent(IntEnum):
     CANCEL = 3
 
 
+class Health(IntEnum):
+    """How well a host answers."""
+
+    HEALTHY = 1
+    SLOW = 2
+    UNREACHABLE = 3
+
+
 class TaskState(IntEnum):
     """How one node of a process's DAG stands."""
 
