@@ -1,6 +1,7 @@
 """Wiring of the executor."""
 
 import sys
+from functools import partial
 
 from services.chassis.bus.topics import (
     CANCEL,
@@ -19,6 +20,7 @@ from services.executor.batch.api import JobManager
 from services.executor.batch.fork import ForkJobs
 from services.executor.channels.ssh import SshChannels, SshLogins, SshOptions
 from services.executor.claims import Ledger
+from services.executor.closing import Closing
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.seats import Sizes
@@ -103,8 +105,11 @@ def wire() -> Chassis:
     chassis.rpc.add(explanation_pb2_grpc.add_ExplanationServiceServicer_to_server, explanations, EXPLANATION_SERVICE)
     chassis.relay(outbox)
     consumers = Consumers(handlers, Histories(chassis.db, outbox))
+    closing = Closing(chassis.db, settings.executor_lane_capacity)
+    chassis.background("lanes", closing.run)
     for task_type, topic in TASK_TOPICS.items():
-        chassis.consume(executor_group(task_type), [topic], consumers.dispatched, name=kebab(task_type))
+        group, closed = executor_group(task_type), partial(closing.closed, task_type)
+        chassis.consume(group, [topic], consumers.dispatched, name=kebab(task_type), closed=closed)
     chassis.consume(EXECUTOR_CANCEL, [CANCEL], consumers.canceled, name="cancel")
     chassis.consume(EXECUTOR_HISTORY, [HISTORY], consumers.told_of_histories, name="history")
     chassis.background("dispatch", lambda stop: dispatcher.run(stop, drain_seconds=settings.drain_seconds * 0.7))

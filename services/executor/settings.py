@@ -15,6 +15,8 @@ class ExecutorSettings(Settings):
     """Workers in the slow lane for each type of task; one host holds at most a quarter of them."""
     executor_host_concurrency: int = Field(default=64, ge=1)
     """Workers at one host at once, of all pools."""
+    executor_lane_capacity: int = Field(default=10_000, ge=1)
+    """Claims of one type of task and lane that may wait for workers; beyond that, more of them stay on the bus."""
     executor_lease_seconds: float = Field(default=10.0, gt=0)
     """How long a claim outlives the last sign of its holder."""
     executor_poll_seconds: float = Field(default=0.3, gt=0)

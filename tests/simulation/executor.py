@@ -1,6 +1,7 @@
 """An executor, put together as its __main__ does; its hosts are played."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from services.chassis.bus.topics import (
     CANCEL,
@@ -14,6 +15,7 @@ from services.chassis.bus.topics import (
 from services.chassis.outbox import Outbox
 from services.executor.backoff import Backoff
 from services.executor.claims import Ledger
+from services.executor.closing import LOOK_SECONDS, Closing
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
 from services.executor.domain.seats import Sizes
@@ -34,6 +36,8 @@ from vahana.event.v1 import task_pb2
 
 _LEASE_SECONDS = 10.0
 _SIZES = Sizes(fast=8, slow=4, host=8)
+_LANE_CAPACITY = 1
+"""So few that lanes are closed now and then."""
 
 
 def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> Callable[[Instance], None]:
@@ -52,14 +56,22 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
             watcher = Watcher(db, ledger, JobLook(world), holder=holder, backoff=backoff)
         ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
         consumers = Consumers(Handlers(db, ledger, dispatcher), Histories(db, outbox))
+        closing = Closing(db, _LANE_CAPACITY)
         for kind, topic in TASK_TOPICS.items():
-            consume(bus, instance, executor_group(kind), [topic], consumers.dispatched, db, kebab(kind))
+            group, closed = executor_group(kind), partial(closing.closed, kind)
+            consume(bus, instance, group, [topic], consumers.dispatched, db, kebab(kind), closed)
         consume(bus, instance, EXECUTOR_CANCEL, [CANCEL], consumers.canceled, db, "cancel")
         consume(bus, instance, EXECUTOR_HISTORY, [HISTORY], consumers.told_of_histories, db, "history")
         relay(bus, instance, outbox, db)
         _work(kernel, instance, dispatcher, watcher)
+        kernel.spawn(instance, "lanes", partial(_look, closing))
 
     return start
+
+
+def _look(closing: Closing) -> float:
+    closing.look()
+    return LOOK_SECONDS
 
 
 def _work(kernel: Kernel, instance: Instance, dispatcher: Dispatcher, watcher: Watcher) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.chassis.bus.api import Received, TopicPartition
 from services.chassis.bus.topics import Topic
-from services.chassis.consume import ConsumerLoop, Handle
+from services.chassis.consume import Closed, ConsumerLoop, Handle
 from services.chassis.db import Database
 from services.chassis.outbox import Outbox
 from services.chassis.parked import Parked
@@ -121,10 +121,17 @@ class _Sending:
 
 
 def consume(
-    bus: SimulatedBus, instance: Instance, group: str, topics: Sequence[Topic], handle: Handle, db: Database, name: str
+    bus: SimulatedBus,
+    instance: Instance,
+    group: str,
+    topics: Sequence[Topic],
+    handle: Handle,
+    db: Database,
+    name: str,
+    closed: Closed = tuple,
 ) -> None:
     """Have an instance handle the messages of topics."""
-    loop = ConsumerLoop(bus, group, topics, handle, db, Parked(db.metadata), name, _BATCH)
+    loop = ConsumerLoop(bus, group, topics, handle, db, Parked(db.metadata), name, _BATCH, closed)
     bus.kernel.spawn(instance, f"consume-{name}", _Consuming(bus, group, topics, loop).step)
 
 

@@ -21,6 +21,8 @@ from tests.simulation.kernel import SECOND, Instance, Kernel
 from tests.simulation.parts import consume, relay
 
 _RESEND_AFTER_US = 10 * SECOND
+_SLOW_HOSTS = frozenset({"beta:22"})
+"""Now and then, beside those whose health was told."""
 
 
 class Plans:
@@ -42,7 +44,11 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, plans: Plans) -> Callable[
 
     def start(instance: Instance) -> None:
         kernel, outbox = bus.kernel, Outbox(metadata)
-        rules = Rules(_RESEND_AFTER_US, kernel.dice.random, slow_hosts)
+        rules = Rules(
+            _RESEND_AFTER_US,
+            kernel.dice.random,
+            lambda tx: slow_hosts(tx) | (_SLOW_HOSTS if kernel.dice.random() < 0.5 else frozenset()),
+        )
         shards = Shards(Leases(metadata), alone=False)
         handlers = Handlers(db, outbox, Inbox(metadata), shards, plans, rules)
         handlers.attempts_planned.append(kernel.spawn(instance, "attempts", handlers.open_due_attempts).wake)

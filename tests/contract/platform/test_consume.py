@@ -62,8 +62,8 @@ def consuming(bus, sqlite, metadata, monkeypatch):
     monkeypatch.setattr(consume, "POLL_SECONDS", 0.05)  # a loop sees its stop that much sooner
 
     @contextmanager
-    def consuming(handler, batch=100):
-        loop = ConsumerLoop(bus, "g", [TOPIC], handler, sqlite, Parked(metadata), "test", batch)
+    def consuming(handler, batch=100, closed=tuple):
+        loop = ConsumerLoop(bus, "g", [TOPIC], handler, sqlite, Parked(metadata), "test", batch, closed)
         stop = threading.Event()
         thread = threading.Thread(target=loop.run, args=(stop,))
         thread.start()
