@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import authentication, calls, claims, experiments, files, history, report, rest, scheduling, ssh
+from bench import authentication, calls, claims, experiments, files, history, lanes, report, rest, scheduling, ssh
 from bench.figures import Figure, Goal
 from bench.flow import compared, takeover
 from bench.mesh import fresh_mesh
@@ -60,6 +60,8 @@ def measure(directory: Path, seed: int) -> Iterator[Figure]:
     yield from takeover.taken_over(directory / "takeover")
     report.progress("the executor alone")
     yield from claims.measured(directory)
+    report.progress("a host that hangs")
+    yield from lanes.measured(directory)
     report.progress("the scheduler alone")
     yield from scheduling.measured(directory)
     report.progress("histories")

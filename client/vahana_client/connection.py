@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import grpc
 
 from vahana.executor.v1.executor_pb2_grpc import ExecutorServiceStub
+from vahana.executor.v1.host_pb2_grpc import HostServiceStub
 from vahana.experiment.v1.data_pb2_grpc import DataServiceStub
 from vahana.experiment.v1.experiment_pb2_grpc import ExperimentServiceStub
 from vahana.experiment.v1.project_pb2_grpc import ProjectServiceStub
@@ -83,6 +84,7 @@ class Connection:
         self.group_resource_profiles = GroupResourceProfileServiceStub(channel)
         self.groups = GroupServiceStub(channel)
         self.holds = HoldServiceStub(channel)
+        self.hosts = HostServiceStub(channel)
         self.identity = IdentityServiceStub(channel)
         self.identity_providers = IdentityProviderServiceStub(channel)
         self.projects = ProjectServiceStub(channel)

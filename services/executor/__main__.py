@@ -27,6 +27,7 @@ from services.executor.domain.seats import Sizes
 from services.executor.explaining import Explaining
 from services.executor.handlers import Handlers
 from services.executor.histories import Histories
+from services.executor.host_listing import HostListing
 from services.executor.hosts import Hosts
 from services.executor.looking import JobLook
 from services.executor.peers import ComputeResources, Credentials, Files
@@ -39,15 +40,17 @@ from services.executor.tasks import TASKS
 from services.executor.throttle import Throttle
 from services.executor.transport import (
     EXPLANATION_SERVICE,
+    HOST_SERVICE,
     SCRIPT_SERVICE,
     SERVICE,
     ExecutorTransport,
     ExplanationTransport,
+    HostTransport,
     ScriptTransport,
 )
 from services.executor.watcher import Watcher
 from vahana.event.v1 import task_pb2
-from vahana.executor.v1 import executor_pb2_grpc, explanation_pb2_grpc
+from vahana.executor.v1 import executor_pb2_grpc, explanation_pb2_grpc, host_pb2_grpc
 
 CHECK_CONNECT_SECONDS = 4.0
 """How long a host that is being checked may take to answer a connection: somebody waits for the report."""
@@ -103,6 +106,8 @@ def wire() -> Chassis:
     chassis.rpc.add(executor_pb2_grpc.add_ScriptServiceServicer_to_server, ScriptTransport(resources), SCRIPT_SERVICE)
     explanations = ExplanationTransport(Explaining(chassis.db))
     chassis.rpc.add(explanation_pb2_grpc.add_ExplanationServiceServicer_to_server, explanations, EXPLANATION_SERVICE)
+    listing = HostTransport(HostListing(chassis.db))
+    chassis.rpc.add(host_pb2_grpc.add_HostServiceServicer_to_server, listing, HOST_SERVICE)
     chassis.relay(outbox)
     consumers = Consumers(handlers, Histories(chassis.db, outbox))
     closing = Closing(chassis.db, settings.executor_lane_capacity)

@@ -5,11 +5,20 @@ import grpc
 from services.chassis.rpc.auth import ADMIN, OPERATOR, caller, require_role, require_service
 from services.executor.explaining import Explaining
 from services.executor.handlers import Handlers
+from services.executor.host_listing import HostListing
 from services.executor.resources import EXPERIMENT, Resources
-from vahana.executor.v1 import executor_pb2, executor_pb2_grpc, explanation_pb2, explanation_pb2_grpc
+from vahana.executor.v1 import (
+    executor_pb2,
+    executor_pb2_grpc,
+    explanation_pb2,
+    explanation_pb2_grpc,
+    host_pb2,
+    host_pb2_grpc,
+)
 
 SERVICE = "vahana.executor.v1.ExecutorService"
 SCRIPT_SERVICE = "vahana.executor.v1.ScriptService"
+HOST_SERVICE = "vahana.executor.v1.HostService"
 EXPLANATION_SERVICE = "vahana.executor.v1.ExplanationService"
 
 
@@ -47,6 +56,21 @@ class ScriptTransport(executor_pb2_grpc.ScriptServiceServicer):
         """See the service."""
         require_service(EXPERIMENT)
         return self._resources.render(request)
+
+
+class HostTransport(host_pb2_grpc.HostServiceServicer):
+    """Serves vahana.executor.v1.HostService, to operators: hosts are shared by tenants."""
+
+    def __init__(self, hosts: HostListing) -> None:
+        """Take the use cases."""
+        self._hosts = hosts
+
+    def ListHosts(
+        self, request: host_pb2.ListHostsRequest, context: grpc.ServicerContext
+    ) -> host_pb2.ListHostsResponse:
+        """See the service."""
+        require_role(OPERATOR)
+        return self._hosts.page(request)
 
 
 class ExplanationTransport(explanation_pb2_grpc.ExplanationServiceServicer):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import ServiceDescriptor
 
 from services.chassis.rpc.scopes import IDENTITY
-from vahana.executor.v1 import executor_pb2
+from vahana.executor.v1 import executor_pb2, host_pb2
 from vahana.executor.v1 import explanation_pb2 as executor_explanation_pb2
 from vahana.experiment.v1 import copy_pb2 as experiment_copy_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2, sharing_pb2
@@ -55,7 +55,10 @@ PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
         scheduler_pb2.DESCRIPTOR.services_by_name["SchedulerService"],
         hold_pb2.DESCRIPTOR.services_by_name["HoldService"],
     ),
-    "executor": (executor_pb2.DESCRIPTOR.services_by_name["ExecutorService"],),
+    "executor": (
+        executor_pb2.DESCRIPTOR.services_by_name["ExecutorService"],
+        host_pb2.DESCRIPTOR.services_by_name["HostService"],
+    ),
 }
 """The services anyone with a token may call, by the service of the mesh that serves them."""
 

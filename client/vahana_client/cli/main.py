@@ -16,6 +16,7 @@ from vahana_client.cli import (
     experiment_control,
     group,
     hold,
+    host,
     mesh,
     policy,
     project,
@@ -49,6 +50,7 @@ cli.add_typer(group.cli, name="group")
 cli.add_typer(token.cli, name="token")
 cli.add_typer(policy.cli, name="policy")
 cli.add_typer(hold.cli, name="hold")
+cli.add_typer(host.cli, name="host")
 cli.command()(user.whoami)
 
 

@@ -224,6 +224,7 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
     ("PlaceHold", OK, {"compute_resource": "fresh-host", "comment": "moved"}),
     ("ListHolds", OK, {}),
     ("ListClaims", OK, {}),
+    ("ListHosts", DENIED, {}),
     ("CheckComputeResource", NOT_FOUND, {"compute_resource": "seed-host"}),
     # between services
     ("SignSshChallenge", DENIED, {"credential_id": "$credential", "login": "ada", "challenge": "$challenge"}),
@@ -267,6 +268,7 @@ COLLEAGUE = {
     "ListHolds": DENIED,
     "LiftHold": DENIED,
     "ListClaims": DENIED,
+    "ListHosts": DENIED,
     "CheckComputeResource": DENIED,
 }
 """What a user of the same tenant is told whom nothing is shared with; NOT_FOUND of everything else."""

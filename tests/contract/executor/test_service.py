@@ -13,16 +13,19 @@ from services.chassis.migrate import downgrade, upgrade
 from services.chassis.paging import encode_token
 from services.chassis.run import Chassis
 from services.executor import __main__ as main
+from services.executor import host_storage
+from services.executor.domain.breaker import Breaker, closed, opened
 from services.executor.handlers import Handlers
+from services.executor.host_listing import HostListing
 from services.executor.resources import Resources
 from services.executor.schema import claim as claim_table
 from services.executor.schema import metadata
 from services.executor.settings import ExecutorSettings
 from services.executor.throttle import Throttle
-from services.executor.transport import SERVICE, ExecutorTransport
+from services.executor.transport import HOST_SERVICE, SERVICE, ExecutorTransport, HostTransport
 from tests.contract.executor.support import Executor, NoChannels, dispatch
 from vahana.event.v1 import event_pb2, state_pb2
-from vahana.executor.v1 import executor_pb2, executor_pb2_grpc
+from vahana.executor.v1 import executor_pb2, executor_pb2_grpc, host_pb2, host_pb2_grpc
 
 
 def test_migrations_make_the_schema(database_url: str) -> None:
@@ -62,6 +65,8 @@ def served(serve):
         resources = Resources(NoChannels(), NoChannels(), {}, Throttle())
         register = executor_pb2_grpc.add_ExecutorServiceServicer_to_server
         chassis.rpc.add(register, ExecutorTransport(handlers, resources), SERVICE)
+        hosts = HostTransport(HostListing(chassis.db))
+        chassis.rpc.add(host_pb2_grpc.add_HostServiceServicer_to_server, hosts, HOST_SERVICE)
         chassis.executor = executor
         return chassis
 
@@ -83,6 +88,26 @@ def test_operators_page_through_their_tenants_claims(served) -> None:
     assert token == ""
     other = served.stub(executor_pb2_grpc.ExecutorServiceStub, "other").ListClaims(executor_pb2.ListClaimsRequest())
     assert [claim.task_id for claim in other.claims] == ["foreign"]
+
+
+def test_operators_page_through_the_hosts_that_were_in_trouble(served, refused) -> None:
+    with served.chassis.db.write() as tx:
+        for name in ("b:22", "a:22", "c:22"):
+            host_storage.put(tx, Breaker(name), opened(Breaker(name), 1_000_000, "mute"))
+        found = host_storage.find(tx, "c:22")
+        host_storage.put(tx, found, closed(found, 2_000_000))
+    stub = served.stub(host_pb2_grpc.HostServiceStub, "admin")
+    first = stub.ListHosts(host_pb2.ListHostsRequest(page_size=2))
+    rest = stub.ListHosts(host_pb2.ListHostsRequest(page_size=2, page_token=first.next_page_token))
+    assert [each.host for each in (*first.hosts, *rest.hosts)] == ["a:22", "b:22", "c:22"]
+    assert rest.next_page_token == ""
+    gone, well = first.hosts[0], rest.hosts[0]
+    assert (gone.health, gone.reason, gone.since.seconds) == (state_pb2.HOST_HEALTH_UNREACHABLE, "mute", 1)
+    assert (gone.next_probe_at.seconds, gone.condition_code) == (3, state_pb2.CONDITION_CODE_HOST_UNREACHABLE)
+    assert (well.health, well.reason, well.HasField("next_probe_at")) == (state_pb2.HOST_HEALTH_HEALTHY, "", False)
+    other = served.stub(host_pb2_grpc.HostServiceStub, "other")
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"):
+        other.ListHosts(host_pb2.ListHostsRequest())
 
 
 def test_a_claim_shows_who_holds_it(served) -> None:
