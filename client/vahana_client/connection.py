@@ -9,8 +9,11 @@ from typing import Any, Protocol, TypeVar
 
 import grpc
 
+from vahana.eventsink.v1 import parked_pb2_grpc as eventsink_parked
+from vahana.executor.v1 import parked_pb2_grpc as executor_parked
 from vahana.executor.v1.executor_pb2_grpc import ExecutorServiceStub
 from vahana.executor.v1.host_pb2_grpc import HostServiceStub
+from vahana.experiment.v1 import parked_pb2_grpc as experiment_parked
 from vahana.experiment.v1.data_pb2_grpc import DataServiceStub
 from vahana.experiment.v1.experiment_pb2_grpc import ExperimentServiceStub
 from vahana.experiment.v1.project_pb2_grpc import ProjectServiceStub
@@ -22,10 +25,12 @@ from vahana.profile.v1.identity_provider_pb2_grpc import IdentityProviderService
 from vahana.profile.v1.tenant_pb2_grpc import TenantServiceStub
 from vahana.profile.v1.token_pb2_grpc import ApiTokenServiceStub
 from vahana.profile.v1.user_pb2_grpc import UserServiceStub
+from vahana.registry.v1 import parked_pb2_grpc as registry_parked
 from vahana.registry.v1.application_pb2_grpc import ApplicationServiceStub
 from vahana.registry.v1.compute_resource_pb2_grpc import ComputeResourceServiceStub
 from vahana.registry.v1.group_resource_profile_pb2_grpc import GroupResourceProfileServiceStub
 from vahana.registry.v1.storage_resource_pb2_grpc import StorageResourceServiceStub
+from vahana.scheduler.v1 import parked_pb2_grpc as scheduler_parked
 from vahana.scheduler.v1.hold_pb2_grpc import HoldServiceStub
 from vahana_client.channels import open_channel
 
@@ -65,6 +70,19 @@ OPTIONS: list[tuple[str, Any]] = [
 """Of every channel to a gateway."""
 
 
+class ParkedStub(Protocol):
+    """A ParkedService: every service that consumes messages has the same under a name of its own."""
+
+    @property
+    def ListParkedMessages(self) -> Callable[..., Any]: ...
+
+    @property
+    def UnparkMessage(self) -> Callable[..., Any]: ...
+
+    @property
+    def DiscardMessage(self) -> Callable[..., Any]: ...
+
+
 class Connection:
     """The services of one mesh, behind its gateway. Calls raise grpc.RpcError."""
 
@@ -87,6 +105,14 @@ class Connection:
         self.hosts = HostServiceStub(channel)
         self.identity = IdentityServiceStub(channel)
         self.identity_providers = IdentityProviderServiceStub(channel)
+        self.parked: dict[str, ParkedStub] = {
+            "registry": registry_parked.ParkedServiceStub(channel),
+            "experiment": experiment_parked.ParkedServiceStub(channel),
+            "scheduler": scheduler_parked.ParkedServiceStub(channel),
+            "executor": executor_parked.ParkedServiceStub(channel),
+            "eventsink": eventsink_parked.ParkedServiceStub(channel),
+        }
+        """By the service that set messages aside."""
         self.projects = ProjectServiceStub(channel)
         self.sharing = SharingServiceStub(channel)
         self.storage_resources = StorageResourceServiceStub(channel)

@@ -13,6 +13,8 @@ LONGEST_KEY = 200
 """As much of a key as is kept: foreign producers give keys of any length."""
 LONGEST_REASON = 2_000
 """As much of a reason as is kept: an error may quote the message it is about."""
+HEAD = 200
+"""As many bytes of a message are read to tell its id."""
 
 
 class Place(NamedTuple):
@@ -48,16 +50,19 @@ class Parked:
             another = self._table.c.value != received.value
             tx.execute(sa.update(self._table).where(*self._is(place), another).values(values))
 
-    def page(self, tx: Tx, after: Place | None, limit: int) -> Sequence[sa.Row[tuple[object, ...]]]:
-        """Up to `limit` rows behind a place, in order of their places; of a message's bytes, only how many."""
-        keys = sa.tuple_(*self._table.primary_key.columns)
-        query = self._shown().order_by(*self._table.primary_key.columns).limit(limit)
-        return tx.execute(query if after is None else query.where(keys > after)).all()
-
-    def of_key(self, tx: Tx, key: str) -> Sequence[sa.Row[tuple[object, ...]]]:
-        """All rows with a key, which for messages about a process is its id."""
-        query = self._shown().where(self._table.c.key == _storable(key)[:LONGEST_KEY])
-        return tx.execute(query.order_by(*self._table.primary_key.columns)).all()
+    def page(self, tx: Tx, after: Place | None, limit: int, key: str = "") -> Sequence[sa.Row[tuple[object, ...]]]:
+        """Up to `limit` rows behind a place, in order of their places; of one key alone where it is given. Of a
+        message's bytes they hold the `size`, and as the `head` as many as its id takes.
+        """
+        places, value = list(self._table.primary_key.columns), self._table.c.value
+        shown = [column for column in self._table.c if column is not value]
+        of_bytes = sa.func.length(value).label("size"), sa.func.substr(value, 1, HEAD).label("head")
+        query = sa.select(*shown, *of_bytes).order_by(*places).limit(limit)
+        if after is not None:
+            query = query.where(sa.tuple_(*places) > after)
+        if key:
+            query = query.where(self._table.c.key == _storable(key)[:LONGEST_KEY])
+        return tx.execute(query).all()
 
     def discard(self, tx: Tx, place: Place) -> int:
         """Forget a message for good; return how many rows that were, unless it is being handed over."""
@@ -85,10 +90,6 @@ class Parked:
     def has(self, tx: Tx, place: Place) -> bool:
         """Whether there is such a message."""
         return tx.execute(sa.select(sa.exists().where(*self._is(place)))).scalar_one()
-
-    def _shown(self) -> sa.Select[tuple[object, ...]]:
-        columns = [column for column in self._table.c if column.name != "value"]
-        return sa.select(*columns, sa.func.length(self._table.c.value).label("size"))
 
     def _is(self, place: Place) -> list[sa.ColumnElement[bool]]:
         return [self._table.c[name] == value for name, value in place._asdict().items()]

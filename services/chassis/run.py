@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from pydantic import ValidationError
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from services.chassis.db import Database
     from services.chassis.filelock import FileLock
     from services.chassis.outbox import Outbox
+    from services.chassis.rpc.parked import Responses
 
 OK = 0
 CRASHED = 70
@@ -94,6 +95,7 @@ class Chassis:
         self._bus: Bus | None = None
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._handlers: dict[str, Handle] = {}
         self._closing: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
@@ -165,9 +167,19 @@ class Chassis:
         from services.chassis.consume import ConsumerLoop  # noqa: PLC0415
         from services.chassis.parked import Parked  # noqa: PLC0415
 
+        self._handlers[name] = handle
         parked, batch = Parked(self.db.metadata), self.settings.commit_batch
         loop = ConsumerLoop(self.bus, group, topics, handle, self.db, parked, name, batch, closed)
         self.background(f"consume-{name}", loop.run)
+
+    def operate_parked(self, register: Callable[[Any, Any], None], service: str, responses: Responses) -> None:
+        """Serve the ParkedService of that full name for what is consumed here; `responses` is its parked_pb2."""
+        from services.chassis.parked import Parked  # noqa: PLC0415
+        from services.chassis.rpc.parked import ParkedService  # noqa: PLC0415
+        from services.chassis.unparking import Unparking  # noqa: PLC0415
+
+        unparking = Unparking(self.db, Parked(self.db.metadata), self._handlers)
+        self.rpc.add(register, ParkedService(unparking, responses), service)
 
     def closing(self, close: Callable[[], None]) -> None:
         """Call `close` once calls and threads have ended, the last given first."""

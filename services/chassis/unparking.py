@@ -26,10 +26,10 @@ class Unparking:
         self._db, self._parked, self._handlers = db, parked, handlers
         self._log = log.get("unpark")
 
-    def page(self, after: Place | None, limit: int) -> Sequence[sa.Row[tuple[object, ...]]]:
+    def page(self, after: Place | None, limit: int, key: str) -> Sequence[sa.Row[tuple[object, ...]]]:
         """See Parked."""
         with self._db.read() as tx:
-            return self._parked.page(tx, after, limit)
+            return self._parked.page(tx, after, limit, key)
 
     def discard(self, place: Place) -> None:
         """Forget a message for good. NotFound, or WrongState while it is handed over."""

@@ -50,7 +50,7 @@ from services.executor.transport import (
 )
 from services.executor.watcher import Watcher
 from vahana.event.v1 import task_pb2
-from vahana.executor.v1 import executor_pb2_grpc, explanation_pb2_grpc, host_pb2_grpc
+from vahana.executor.v1 import executor_pb2_grpc, explanation_pb2_grpc, host_pb2_grpc, parked_pb2, parked_pb2_grpc
 
 CHECK_CONNECT_SECONDS = 4.0
 """How long a host that is being checked may take to answer a connection: somebody waits for the report."""
@@ -117,6 +117,9 @@ def wire() -> Chassis:
         chassis.consume(group, [topic], consumers.dispatched, name=kebab(task_type), closed=closed)
     chassis.consume(EXECUTOR_CANCEL, [CANCEL], consumers.canceled, name="cancel")
     chassis.consume(EXECUTOR_HISTORY, [HISTORY], consumers.told_of_histories, name="history")
+    chassis.operate_parked(
+        parked_pb2_grpc.add_ParkedServiceServicer_to_server, "vahana.executor.v1.ParkedService", parked_pb2
+    )
     chassis.background("dispatch", lambda stop: dispatcher.run(stop, drain_seconds=settings.drain_seconds * 0.7))
     chassis.background("renew", dispatcher.renewal.run)
     chassis.background("watch", watcher.run)

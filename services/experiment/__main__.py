@@ -52,6 +52,8 @@ from vahana.experiment.v1 import (
     copy_pb2_grpc,
     data_pb2_grpc,
     experiment_pb2_grpc,
+    parked_pb2,
+    parked_pb2_grpc,
     process_pb2_grpc,
     project_pb2_grpc,
     sharing_pb2_grpc,
@@ -146,6 +148,9 @@ def wire() -> Chassis:
     )
     chassis.relay(outbox)
     chassis.consume(EXPERIMENT_SYNC, [SYNC], copied.handle, name="sync")
+    chassis.operate_parked(
+        parked_pb2_grpc.add_ParkedServiceServicer_to_server, "vahana.experiment.v1.ParkedService", parked_pb2
+    )
     chassis.background("copies", copied.fill)
     return chassis
 

@@ -24,6 +24,7 @@ class Backends:
             "experiment": settings.experiment_address,
             "scheduler": settings.scheduler_address,
             "executor": settings.executor_address,
+            "eventsink": settings.eventsink_address,
         }
         self._max_message_bytes = settings.max_message_bytes
         self._tls = Tls.of(settings)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import ServiceDescriptor
 
 from services.chassis.rpc.scopes import IDENTITY
+from vahana.eventsink.v1 import parked_pb2 as eventsink_parked_pb2
 from vahana.executor.v1 import executor_pb2, host_pb2
 from vahana.executor.v1 import explanation_pb2 as executor_explanation_pb2
+from vahana.executor.v1 import parked_pb2 as executor_parked_pb2
 from vahana.experiment.v1 import copy_pb2 as experiment_copy_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, process_pb2, project_pb2, sharing_pb2
+from vahana.experiment.v1 import parked_pb2 as experiment_parked_pb2
 from vahana.profile.v1 import (
     credential_pb2,
     group_pb2,
@@ -23,9 +26,11 @@ from vahana.profile.v1 import (
 from vahana.profile.v1 import snapshot_pb2 as profile_snapshot_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2, group_resource_profile_pb2, storage_resource_pb2
 from vahana.registry.v1 import copy_pb2 as registry_copy_pb2
+from vahana.registry.v1 import parked_pb2 as registry_parked_pb2
 from vahana.registry.v1 import snapshot_pb2 as registry_snapshot_pb2
 from vahana.scheduler.v1 import explanation_pb2 as scheduler_explanation_pb2
 from vahana.scheduler.v1 import hold_pb2, scheduler_pb2
+from vahana.scheduler.v1 import parked_pb2 as scheduler_parked_pb2
 
 PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
     "profile": (
@@ -43,6 +48,7 @@ PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
         storage_resource_pb2.DESCRIPTOR.services_by_name["StorageResourceService"],
         group_resource_profile_pb2.DESCRIPTOR.services_by_name["GroupResourceProfileService"],
         registry_copy_pb2.DESCRIPTOR.services_by_name["CopyService"],
+        registry_parked_pb2.DESCRIPTOR.services_by_name["ParkedService"],
     ),
     "experiment": (
         project_pb2.DESCRIPTOR.services_by_name["ProjectService"],
@@ -50,15 +56,19 @@ PUBLIC: dict[str, tuple[ServiceDescriptor, ...]] = {
         sharing_pb2.DESCRIPTOR.services_by_name["SharingService"],
         data_pb2.DESCRIPTOR.services_by_name["DataService"],
         experiment_copy_pb2.DESCRIPTOR.services_by_name["CopyService"],
+        experiment_parked_pb2.DESCRIPTOR.services_by_name["ParkedService"],
     ),
     "scheduler": (
         scheduler_pb2.DESCRIPTOR.services_by_name["SchedulerService"],
         hold_pb2.DESCRIPTOR.services_by_name["HoldService"],
+        scheduler_parked_pb2.DESCRIPTOR.services_by_name["ParkedService"],
     ),
     "executor": (
         executor_pb2.DESCRIPTOR.services_by_name["ExecutorService"],
         host_pb2.DESCRIPTOR.services_by_name["HostService"],
+        executor_parked_pb2.DESCRIPTOR.services_by_name["ParkedService"],
     ),
+    "eventsink": (eventsink_parked_pb2.DESCRIPTOR.services_by_name["ParkedService"],),
 }
 """The services anyone with a token may call, by the service of the mesh that serves them."""
 

@@ -37,6 +37,8 @@ from vahana.registry.v1 import (
     copy_pb2,
     copy_pb2_grpc,
     group_resource_profile_pb2_grpc,
+    parked_pb2,
+    parked_pb2_grpc,
     snapshot_pb2,
     snapshot_pb2_grpc,
     storage_resource_pb2_grpc,
@@ -105,6 +107,9 @@ def wire() -> Chassis:
     )
     chassis.relay(outbox)
     chassis.consume(REGISTRY_SYNC, [SYNC], copied.handle, name="sync")
+    chassis.operate_parked(
+        parked_pb2_grpc.add_ParkedServiceServicer_to_server, "vahana.registry.v1.ParkedService", parked_pb2
+    )
     chassis.background("copies", copied.fill)
     return chassis
 

@@ -29,7 +29,7 @@ from services.scheduler.transport import (
     HoldService,
     SchedulerService,
 )
-from vahana.scheduler.v1 import explanation_pb2_grpc, hold_pb2_grpc, scheduler_pb2_grpc
+from vahana.scheduler.v1 import explanation_pb2_grpc, hold_pb2_grpc, parked_pb2, parked_pb2_grpc, scheduler_pb2_grpc
 
 
 def wire() -> Chassis:
@@ -52,6 +52,9 @@ def wire() -> Chassis:
     holding = Holding(chassis.db, Requests(metadata), [holds.wake])
     chassis.relay(outbox)
     chassis.consume(SCHEDULER, TOPICS, Consumers(handlers).handle, name="process")
+    chassis.operate_parked(
+        parked_pb2_grpc.add_ParkedServiceServicer_to_server, "vahana.scheduler.v1.ParkedService", parked_pb2
+    )
     chassis.background("attempts", attempts.run)
     chassis.background("holds", holds.run)
     chassis.background("sweeper", Timer("sweeper", handlers.send_unanswered_again).run)

@@ -18,6 +18,7 @@ from vahana_client.cli import (
     hold,
     host,
     mesh,
+    parked,
     policy,
     project,
     share,
@@ -51,6 +52,7 @@ cli.add_typer(token.cli, name="token")
 cli.add_typer(policy.cli, name="policy")
 cli.add_typer(hold.cli, name="hold")
 cli.add_typer(host.cli, name="host")
+cli.add_typer(parked.cli, name="parked")
 cli.command()(user.whoami)
 
 

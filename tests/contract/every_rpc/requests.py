@@ -218,6 +218,10 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
     ("DownloadOutput", NOT_FOUND, {"experiment_id": "$launched", "output": "stdout"}),
     ("ListCopies", DENIED, {}),
     ("RebuildCopies", DENIED, {"owner": "profile"}),
+    # all that consume messages
+    ("ListParkedMessages", DENIED, {}),
+    ("UnparkMessage", DENIED, {"parked_id": "none"}),
+    ("DiscardMessage", DENIED, {"parked_id": "none"}),
     # scheduler and executor
     ("GetRun", NOT_FOUND, {"process_id": "$process"}),
     ("ListRuns", OK, {}),
@@ -262,6 +266,9 @@ COLLEAGUE = {
     "StatFile": OK,
     "ListCopies": DENIED,
     "RebuildCopies": DENIED,
+    "ListParkedMessages": DENIED,
+    "UnparkMessage": DENIED,
+    "DiscardMessage": DENIED,
     "GetRun": DENIED,
     "ListRuns": DENIED,
     "PlaceHold": DENIED,
@@ -274,9 +281,11 @@ COLLEAGUE = {
 """What a user of the same tenant is told whom nothing is shared with; NOT_FOUND of everything else."""
 
 KEPT_BACK = {
+    "UnparkMessage": NOT_FOUND,
+    "DiscardMessage": NOT_FOUND,
     "CreateApplicationInterface": "ALREADY_EXISTS",
     "CreateApplicationDeployment": "ALREADY_EXISTS",
     "RelaunchExperiment": "FAILED_PRECONDITION",
     "DeleteComputeResource": "FAILED_PRECONDITION",
 }
-"""What an owner is told in place of OK: the thing is there already, or is still in use."""
+"""What an owner is told in place of OK: the thing is there already, is still in use, or was never there."""

@@ -14,7 +14,7 @@ from tests.contract.every_rpc.world import World, holder
 # Numbers that go up whoever writes.
 COUNTERS = {"entity_owner", "lease"}
 # Lists whose rows have no owner or no tenant, and all others.
-UNOWNED = {"ListSigningKeys", "ListCopies", "ListHosts"}
+UNOWNED = {"ListSigningKeys", "ListCopies", "ListHosts", "ListParkedMessages"}
 TELLING = {each.name for each in rpcs() if each.name.startswith("List")} - UNOWNED
 # What strangers make themselves under a name that "default" has too.
 OWN = {"seed-app"}

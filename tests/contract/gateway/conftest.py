@@ -20,7 +20,7 @@ from tests.contract.tokens import minted
 from vahana.experiment.v1 import data_pb2, data_pb2_grpc, experiment_pb2, experiment_pb2_grpc
 from vahana.profile.v1 import identity_pb2_grpc, tenant_pb2, tenant_pb2_grpc
 
-BACKENDS = ("profile", "registry", "experiment", "scheduler", "executor")
+BACKENDS = ("profile", "registry", "experiment", "scheduler", "executor", "eventsink")
 
 
 @dataclass

@@ -186,7 +186,7 @@ def test_no_private_service_is_in_the_table():
         "vahana.scheduler.v1.ExplanationService",
     }
     assert not any(route.path[1:].partition("/")[0] in private for route in routes())
-    assert len(public_names()) == 21
+    assert len(public_names()) == 26
     assert set(owners()) == private | set(public_names())
 
 

@@ -46,7 +46,7 @@ def test_they_are_listed_in_pages(park, rows):
 def test_those_about_one_key_are_found(db, park, parked):
     park(0, key="a"), park(1, key="b"), park(2, key="a")
     with db.read() as tx:
-        assert [row.offset for row in parked.of_key(tx, "a")] == [0, 2]
+        assert [row.offset for row in parked.page(tx, None, 10, "a")] == [0, 2]
 
 
 def test_a_message_of_a_topic_made_anew_is_not_taken_for_the_one_parked_before(park, rows):

@@ -17,13 +17,31 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from vahana.eventsink.v1 import parked_pb2 as eventsink_parked_pb2
+from vahana.executor.v1 import parked_pb2 as executor_parked_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, project_pb2
+from vahana.experiment.v1 import parked_pb2 as experiment_parked_pb2
 from vahana.profile.v1 import credential_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2
+from vahana.registry.v1 import parked_pb2 as registry_parked_pb2
 from vahana.scheduler.v1 import hold_pb2
+from vahana.scheduler.v1 import parked_pb2 as scheduler_parked_pb2
 from vahana_client.cli.main import main
 
-_MODULES = (data_pb2, experiment_pb2, project_pb2, credential_pb2, application_pb2, compute_resource_pb2, hold_pb2)
+_MODULES = (
+    data_pb2,
+    experiment_pb2,
+    project_pb2,
+    credential_pb2,
+    application_pb2,
+    compute_resource_pb2,
+    hold_pb2,
+    eventsink_parked_pb2,
+    executor_parked_pb2,
+    experiment_parked_pb2,
+    registry_parked_pb2,
+    scheduler_parked_pb2,
+)
 
 TOKEN = "token-of-the-test"
 
