@@ -22,6 +22,7 @@ from services.chassis.bus.topics import STATUS
 from services.chassis.consume import Delivery
 from services.chassis.db import Database, Tx
 from services.chassis.migrate import upgrade
+from services.chassis.outbox import Outbox
 from services.chassis.rpc.validation import validate
 from services.chassis.wake import Wakeups
 from services.eventsink.consumers import Sink
@@ -29,6 +30,7 @@ from services.eventsink.peers import History
 from services.experiment.domain.records import Experiment, Process, Task, fields
 from services.experiment.domain.transitions import ExperimentState, ProcessState, TaskState
 from services.experiment.handlers.recording import Recording
+from services.experiment.handlers.settling import Settling
 from services.experiment.schema import experiment, metadata, process, project, task
 from vahana.event.v1 import event_pb2, state_pb2
 from vahana.experiment.v1 import process_pb2, process_pb2_grpc
@@ -38,15 +40,16 @@ _TENANT = "default"
 
 
 def measured(directory: Path) -> Iterator[Figure]:
-    """Yield the figure: of batches of 280 events, four a step."""
+    """Yield the figure: of batches of 290 events, four a step and the ends of processes, which settle histories."""
     db = _database(directory)
-    with _sink(Recording(db, Wakeups())) as sink:
+    with _sink(Recording(db, Wakeups(), Settling(db, Outbox(metadata)))) as sink:
         taken = [_cpu_ms_a_step(db, sink, number) for number in range(ROUNDS)]
     with db.read() as tx:
-        recorded: int = tx.execute(sa.select(sa.func.sum(process.c.last_position))).scalar_one()
+        sums = sa.select(sa.func.sum(process.c.last_position), sa.func.count(process.c.settled_us))
+        recorded, settled = tx.execute(sums).one()
     db.close()
-    if recorded != 4 * ROUNDS * PROCESSES * STEPS:
-        raise RuntimeError(f"{recorded} events were recorded")
+    if recorded != (4 * STEPS + 1) * ROUNDS * PROCESSES or settled != ROUNDS * PROCESSES:
+        raise RuntimeError(f"{recorded} events were recorded, {settled} histories settled")
     yield Figure("history_cpu_ms_a_step", median(taken), "ms", Goal(0.25))
 
 
@@ -76,6 +79,8 @@ def _events(launched: Sequence[str]) -> Iterator[event_pb2.Envelope]:
             yield _envelope(process_id, 1, "scheduler", task_state=state_pb2.TASK_STATE_SCHEDULED, **told)
             yield _envelope(process_id, 1, "executor", task_state=state_pb2.TASK_STATE_EXECUTING, **told)
             yield _envelope(process_id, 2, "executor", task_state=state_pb2.TASK_STATE_COMPLETED, **told)
+    for process_id in launched:
+        yield _envelope(process_id, STEPS + 1, "scheduler", process_state=state_pb2.PROCESS_STATE_COMPLETED)
 
 
 def _envelope(process_id: str, seq: int, source: str, **told: Any) -> event_pb2.Envelope:

@@ -16,6 +16,8 @@ from services.chassis.handover import LARGEST_BATCH, Handover, UnsentRow
 from vahana.event.v1 import event_pb2
 
 LARGEST_VALUE = 512 * 1024
+FORGOTTEN_US = 0
+"""When what was let go of before it was marked is taken to be sent: so long ago that the next purge takes it."""
 CHANNEL = "vahana_outbox"
 """Where PostgreSQL tells the relay, which may be another replica's, of new rows."""
 
@@ -93,19 +95,31 @@ class Outbox:
         after_commit(tx, self.handover.miss)
         return self._again(tx, self._table.c.topic.in_(sorted(topics)))
 
-    def resend_key(self, tx: Tx, key: str) -> int:
-        """Have all kept messages of a key sent again; return how many."""
-        return self._again(tx, self._table.c.key == key)
+    def resend_key(self, tx: Tx, topic: Topic, key: str) -> int:
+        """Have all kept messages of a key sent to a topic again; return how many."""
+        columns = self._table.c
+        return self._again(tx, sa.and_(columns.key == key, columns.topic == topic.name))
 
-    def forget(self, tx: Tx, keys: Collection[str]) -> int:
-        """Delete what was sent of these keys: nobody will ask for it again. Return how many."""
-        table = self._table
-        gone = sa.delete(table).where(table.c.key.in_(sorted(keys)), table.c.sent_us.is_not(None))
-        return tx.execute(gone).rowcount
+    def forget(self, tx: Tx, keys: Collection[str], *, unsent: bool = False) -> int:
+        """Delete what was sent of these keys: nobody will ask for it again. Return how many.
+
+        `unsent`: and, with the next purge, what is not marked as sent, which may be on its way all the same: for who
+        knows that nobody needs it.
+        """
+        columns = self._table.c
+        its = columns.key.in_(sorted(keys))
+        count = tx.execute(sa.delete(self._table).where(its, columns.sent_us.is_not(None))).rowcount
+        if unsent:
+            # Not deleted: on SQLite another row would get its id, and be marked by a relay yet to mark this one.
+            # Locked in the order in which relays mark.
+            waiting = sa.select(columns.id).where(its, columns.sent_us.is_(None)).order_by(columns.id).with_for_update()
+            forgotten = sa.update(self._table).where(columns.id.in_(waiting))
+            count += tx.execute(forgotten.values(sent_us=FORGOTTEN_US)).rowcount
+        return count
 
     def _again(self, tx: Tx, which: sa.ColumnElement[bool]) -> int:
-        table = self._table
-        count = tx.execute(sa.update(table).where(which, table.c.sent_us.is_not(None)).values(sent_us=None)).rowcount
+        kept = self._table.c.sent_us > FORGOTTEN_US
+        count = tx.execute(sa.update(self._table).where(which, kept).values(sent_us=None)).rowcount
         if count:
             after_commit(tx, self.handover.miss)
             self._wake(tx)
@@ -132,7 +146,8 @@ class Outbox:
     def mark_sent(self, tx: Tx, ids: list[int]) -> None:
         """Record that these rows were acknowledged by the bus."""
         table = self._table
-        tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(sent_us=clock.now_us()))
+        unmarked = (table.c.id.in_(ids), table.c.sent_us.is_(None))
+        tx.execute(sa.update(table).where(*unmarked).values(sent_us=clock.now_us()))
 
     def purge(self, tx: Tx, before_us: int) -> int:
         """Delete rows sent before a time; return how many."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.chassis.bus.topics import STATUS
 from services.chassis.db import Database, Tx
 from services.chassis.outbox import Outbox
 from services.executor import storage
@@ -28,7 +29,9 @@ class Histories:
         if not storage.tenant_has(tx, envelope.tenant, settled or wanted):
             return
         if wanted:
-            self._outbox.resend_key(tx, wanted)
+            self._outbox.resend_key(tx, STATUS, wanted)
         else:
-            self._outbox.forget(tx, [settled])
+            # What is not marked as sent has been recorded all the same, unless something of it goes on here.
+            ended = not storage.open_of(tx, envelope.tenant, settled)
+            self._outbox.forget(tx, [settled], unsent=ended)
             storage.thin_out(tx, settled)

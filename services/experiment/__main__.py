@@ -16,6 +16,7 @@ from services.chassis.rpc.copies import OperatedCopies
 from services.chassis.rpc.server import RpcServer
 from services.chassis.run import Chassis, main
 from services.chassis.sources import EntitySource
+from services.chassis.timers import Timer
 from services.chassis.wake import Wakeups
 from services.experiment.handlers.access import Access
 from services.experiment.handlers.catalog import CopiedCatalog
@@ -33,6 +34,7 @@ from services.experiment.handlers.plans import Plans
 from services.experiment.handlers.projects import Projects
 from services.experiment.handlers.recording import Recording
 from services.experiment.handlers.rehearsing import Rehearsing
+from services.experiment.handlers.settling import Settling
 from services.experiment.handlers.sharing import Sharing
 from services.experiment.handlers.watching import Watching
 from services.experiment.peers import COPIED, EXECUTOR, SCHEDULER, Executors, Explainers, owners
@@ -73,6 +75,7 @@ def serve(
     executors: Executors,
     explainers: Explainers,
     outbox: Outbox,
+    settling: Settling,
 ) -> None:
     """Put the service's use cases together and add them to the server."""
     catalog = CopiedCatalog(source)
@@ -98,7 +101,7 @@ def serve(
         history=History(db, access),
         explaining=Explaining(db, access, outbox, explainers),
     )
-    processes = ProcessService(Plans(db), Recording(db, wakeups), files)
+    processes = ProcessService(Plans(db), Recording(db, wakeups, settling), files)
 
     add = rpc.add
     add(
@@ -135,6 +138,9 @@ def wire() -> Chassis:
     copied = Copies(chassis.db, entities, COPIED, peers)
     source = EntitySource(chassis.db, entities, peers)
     executor = chassis.peer(EXECUTOR)
+    settling = Settling(chassis.db, outbox)
+    histories = Timer("histories", settling.look)
+    settling.on_put_off = histories.wake
     serve(
         chassis.rpc,
         settings,
@@ -145,7 +151,9 @@ def wire() -> Chassis:
         executors=Executors(executor),
         explainers=Explainers(chassis.peer(SCHEDULER), executor),
         outbox=outbox,
+        settling=settling,
     )
+    chassis.background("histories", histories.run)
     chassis.relay(outbox)
     chassis.consume(EXPERIMENT_SYNC, [SYNC], copied.handle, name="sync")
     chassis.operate_parked(

@@ -136,7 +136,13 @@ process = sa.Table(
     sa.Column("application_version", sa.String(63), nullable=False, server_default=sa.text("''")),
     sa.Column("deployment_revision", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("compute_resource_revision", sa.BigInteger, nullable=False, server_default="0"),
+    # Of its history, once it has ended: when it was proven whole, or else when to look again, having asked so often.
+    sa.Column("settled_us", sa.BigInteger, nullable=True),
+    sa.Column("check_us", sa.BigInteger, nullable=True),
+    sa.Column("times_asked", sa.Integer, nullable=False, server_default="0"),
 )
+_UNSETTLED = process.c.check_us.is_not(None)
+sa.Index("ix_process_check", process.c.check_us, sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED)
 
 planned_task = sa.Table(
     "planned_task",

@@ -11,6 +11,7 @@ from services.chassis.leases import Leases
 from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
 from services.chassis.run import Chassis, main
+from services.chassis.timers import Timer
 from services.scheduler.consumers import TOPICS, Consumers
 from services.scheduler.handlers import Handlers
 from services.scheduler.holding import Holding
@@ -20,7 +21,6 @@ from services.scheduler.peers import PlanPeer
 from services.scheduler.runs import Rules
 from services.scheduler.schema import metadata
 from services.scheduler.settings import SchedulerSettings
-from services.scheduler.timers import Timer
 from services.scheduler.transport import (
     EXPLANATION_SERVICE,
     HOLD_SERVICE,

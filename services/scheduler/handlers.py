@@ -17,10 +17,10 @@ from services.chassis.failpoints import failpoint
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
-from services.scheduler import early, holds, hosts, storage
+from services.scheduler import early, histories, holds, hosts, storage
 from services.scheduler.domain.explaining import Explained, explain
 from services.scheduler.domain.intents import follow, supersedes
-from services.scheduler.domain.model import HostTold, Intended, Launch, Report, Run, Task
+from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
 from services.scheduler.runs import Batch, Rules
@@ -64,12 +64,13 @@ class Handlers:
         reports: Sequence[Report],
         intents: Sequence[Intended] = (),
         told: Sequence[HostTold] = (),
+        news: Sequence[HistoryNews] = (),
     ) -> None:
-        """Takes up launched processes, follows intents, applies reports and keeps what was told of hosts: all in one
-        transaction, or nothing.
+        """Takes up launched processes, follows intents, applies reports, keeps what was told of hosts and does what the
+        news of histories ask for: all in one transaction, or nothing.
         """
         planned = self._planned(launches)
-        if not planned and not intents and not reports and not told:
+        if not planned and not intents and not reports and not told and not news:
             return
         with self.db.write() as tx:
             hosts.keep(tx, told)
@@ -86,6 +87,7 @@ class Handlers:
             for report in reports:
                 batch.apply(report)
             batch.finish(self.outbox)
+            histories.take(tx, self.outbox, news)
             if batch.attempts_planned:
                 for tell in self.attempts_planned:
                     after_commit(tx, tell)

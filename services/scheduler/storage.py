@@ -69,6 +69,21 @@ def known_processes(tx: Connection, process_ids: Collection[str]) -> set[str]:
     return known
 
 
+def standing(tx: Connection, process_ids: Collection[str]) -> dict[tuple[str, str], bool]:
+    """Which of these processes have a run, by tenant and process id, and whether it has ended."""
+    found: dict[tuple[str, str], bool] = {}
+    for part in _chunks(sorted(process_ids)):
+        query = sa.select(run.c.tenant, run.c.process_id, run.c.ended_us).where(run.c.process_id.in_(part))
+        found.update(((row.tenant, row.process_id), row.ended_us is not None) for row in tx.execute(query))
+    return found
+
+
+def forget_plans(tx: Connection, process_ids: Collection[str]) -> None:
+    """Keeps of the tasks of ended processes how they ended, and not what was planned of them."""
+    for part in _chunks(sorted(process_ids)):
+        tx.execute(sa.update(task).where(task.c.process_id.in_(part)).values(planned=b""))
+
+
 def read_tasks(tx: Connection, keys: Collection[TaskKey]) -> list[Task]:
     """The tasks there are of these keys."""
     found: list[Task] = []

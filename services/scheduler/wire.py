@@ -11,7 +11,7 @@ from services.chassis.outbox import OutboxRow
 from services.scheduler.domain.holds import Hold
 from services.scheduler.domain.intents import doomed
 from services.scheduler.domain.lanes import lane_of
-from services.scheduler.domain.model import HostTold, Intended, Launch, Report, Run, Task
+from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task
 from services.scheduler.domain.states import Health, Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
 from services.scheduler.retry import ConditionRule, Policy
@@ -74,6 +74,15 @@ def read_report(envelope: event_pb2.Envelope) -> Report:
         retryable=content.retryable,
         job=content.job.SerializeToString() if content.HasField("job") else None,
     )
+
+
+def read_history_news(envelope: event_pb2.Envelope) -> HistoryNews:
+    """What is told of a history. ValueError where no process is named."""
+    settled = envelope.WhichOneof("payload") == "history_settled"
+    process_id = envelope.history_settled.process_id if settled else envelope.history_wanted.process_id
+    if not process_id:
+        raise ValueError("news of a history that names no process")
+    return HistoryNews(envelope.tenant, process_id, settled)
 
 
 def _storable(text: str) -> str:

@@ -12,6 +12,12 @@ from services.chassis import db
 from services.chassis.errors import Unavailable
 from tests.simulation.kernel import Kernel
 
+_WRITTEN = (
+    "CREATE TABLE written (topic TEXT, message_id TEXT)",
+    "CREATE TRIGGER writing AFTER INSERT ON outbox BEGIN INSERT INTO written VALUES (new.topic, new.message_id); END",
+)
+"""What was ever written to the outbox: nothing of settled processes is kept there."""
+
 
 class SimulatedDatabase(db.Database):
     """Transactions of the real code, which may be refused, and whose commit may go unanswered."""
@@ -23,9 +29,13 @@ class SimulatedDatabase(db.Database):
         with mock.patch.object(db, "_sqlite_engine", _memory_engine):
             super().__init__("sqlite://", metadata)
         self.name = name
+        # As on PostgreSQL no id is given twice: relays of several instances mark what they sent by id.
+        metadata.tables["outbox"].dialect_options["sqlite"]["autoincrement"] = True
         self._reader = self._engine.connect().execution_options(simulated_read=True)
         with super().write() as tx:
             metadata.create_all(tx)
+            for statement in _WRITTEN:
+                tx.exec_driver_sql(statement)
 
     @property
     def alone(self) -> bool:
@@ -38,6 +48,7 @@ class SimulatedDatabase(db.Database):
         with super().write() as tx:
             for table in reversed(self.metadata.sorted_tables):
                 tx.execute(sa.delete(table))
+            tx.exec_driver_sql("DELETE FROM written")
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -11,6 +11,7 @@ from services.experiment.domain.records import Experiment, Process, Project
 from services.experiment.domain.transitions import ExperimentState, ProcessState
 from services.experiment.handlers.preparing import _task
 from services.experiment.handlers.recording import Recording
+from services.experiment.handlers.settling import Settling
 from services.experiment.storage import experiments, processes, projects
 from services.experiment.wire import messages, plans
 from tests.simulation.bus import SimulatedBus
@@ -26,8 +27,8 @@ TENANT, USER, PROJECT = "default", "ada", "project"
 class History:
     """The experiment service as the sink sees it; see eventsink.consumers.History."""
 
-    def __init__(self, kernel: Kernel, db: SimulatedDatabase) -> None:
-        self._kernel, self._recording = kernel, Recording(db, Wakeups())
+    def __init__(self, kernel: Kernel, db: SimulatedDatabase, settling: Settling) -> None:
+        self._kernel, self._recording = kernel, Recording(db, Wakeups(), settling)
 
     def persist(self, envelopes: Sequence[event_pb2.Envelope]) -> process_pb2.PersistEventsResponse:
         """See eventsink.consumers."""
@@ -40,19 +41,21 @@ class History:
         return counts
 
 
-def sink_starter(bus: SimulatedBus, db: SimulatedDatabase) -> Callable[[Instance], None]:
+def sink_starter(bus: SimulatedBus, db: SimulatedDatabase, outbox: Outbox) -> Callable[[Instance], None]:
     """What starts an event sink."""
 
     def start(instance: Instance) -> None:
-        consume(bus, instance, EVENTSINK, [STATUS], Sink(History(bus.kernel, db)).handle, db, "status")
+        history = History(bus.kernel, db, Settling(db, outbox))
+        consume(bus, instance, EVENTSINK, [STATUS], Sink(history).handle, db, "status")
 
     return start
 
 
 def experiment_starter(bus: SimulatedBus, db: SimulatedDatabase, outbox: Outbox) -> Callable[[Instance], None]:
-    """What starts the experiment service, as far as it sends."""
+    """What starts the experiment service, as far as it sends and looks after histories."""
 
     def start(instance: Instance) -> None:
+        bus.kernel.spawn(instance, "histories", Settling(db, outbox).look)
         relay(bus, instance, outbox, db)
 
     return start

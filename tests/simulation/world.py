@@ -9,7 +9,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from services.chassis.bus.topics import EVENTSINK, STATUS
-from services.chassis.outbox import Outbox
+from services.chassis.outbox import FORGOTTEN_US, Outbox
 from services.executor.schema import metadata as executor_metadata
 from services.experiment.schema import metadata as experiment_metadata
 from services.scheduler.schema import metadata as scheduler_metadata
@@ -75,7 +75,7 @@ class World:
             Instance("executor-1", executor.starter(self.bus, db.executor, self.hosts)),
             Instance("executor-2", executor.starter(self.bus, db.executor, self.hosts)),
             Instance("experiment", experiment.experiment_starter(self.bus, db.experiment, outbox)),
-            Instance(EVENTSINK, experiment.sink_starter(self.bus, db.experiment)),
+            Instance(EVENTSINK, experiment.sink_starter(self.bus, db.experiment, outbox)),
         ]
 
     def run(self) -> list[str]:
@@ -94,7 +94,7 @@ class World:
             except RestlessError:
                 complaints.append("it never comes to rest")
             found = violations(records(self.databases, self.hosts, self.plans))
-        return found + self._told_twice() + self._unheard() + complaints
+        return found + self._told_twice() + self._unheard() + self._unsettled() + complaints
 
     def _fail(self) -> None:
         """Go on until all faults have happened; where processes end before, more are launched."""
@@ -114,9 +114,9 @@ class World:
             self.maintenance.lift_all()
 
     def _under_way(self) -> int:
-        """How many processes have not ended for their users."""
+        """How many processes have not ended for their users, or not been proven to have."""
         process = experiment_metadata.tables["process"]
-        query = sa.select(sa.func.count()).where(process.c.state < 7)
+        query = sa.select(sa.func.count()).where(process.c.settled_us.is_(None))
         return (
             self._count(self.databases.experiment, query)
             + len(self.users.launched)
@@ -135,8 +135,8 @@ class World:
         """Events written more than once: whoever wrote the second one had no right to, and it need not be the same."""
         found = []
         for db in (self.databases.scheduler, self.databases.executor):
-            outbox = db.metadata.tables["outbox"].c
-            query = sa.select(outbox.message_id).where(outbox.topic == STATUS.name).group_by(outbox.message_id)
+            written = sa.table("written", sa.column("topic"), sa.column("message_id")).c
+            query = sa.select(written.message_id).where(written.topic == STATUS.name).group_by(written.message_id)
             with db.read() as tx:
                 twice = tx.execute(query.having(sa.func.count() > 1)).scalars()
                 found += [f"the {db.name} wrote {message_id} more than once" for message_id in twice]
@@ -149,6 +149,19 @@ class World:
             parked = db.metadata.tables["parked"]
             with db.read() as tx:
                 found += [f"{db.name} parked a message: {row.reason}" for row in tx.execute(sa.select(parked))]
+        return found
+
+    def _unsettled(self) -> list[str]:
+        """Processes whose histories are not proven whole, and what is kept of those that are."""
+        process = experiment_metadata.tables["process"]
+        with self.databases.experiment.read() as tx:
+            settled = {row.process_id: row.settled_us for row in tx.execute(sa.select(process))}
+        found = [f"{process_id} is not settled" for process_id, when in settled.items() if when is None]
+        for db in (self.databases.scheduler, self.databases.executor):
+            outbox = db.metadata.tables["outbox"].c
+            kept = sa.select(outbox.key).where(outbox.key.in_(settled), outbox.sent_us != FORGOTTEN_US).distinct()
+            with db.read() as tx:
+                found += [f"the {db.name} still keeps messages of {key}" for key in tx.execute(kept).scalars()]
         return found
 
     @staticmethod

@@ -47,7 +47,10 @@ class Process:
 
     `seq` numbers the last change of the process that counted, `last_position` the last event of its history; `revision`
     is raised with every batch of changes. `target` is a serialised Target. `intent_seq` counts what was asked of it
-    after the launch. The last fields are what it was planned from.
+    after the launch. Then comes what it was planned from.
+
+    Of a process that has ended, `settled_us` is when its history was proven whole; where it is not yet, `check_us` is
+    when to look again, and `times_asked` how often what is missing was asked for.
     """
 
     tenant: str
@@ -71,6 +74,9 @@ class Process:
     application_version: str = ""
     deployment_revision: int = 0
     compute_resource_revision: int = 0
+    settled_us: int | None = None
+    check_us: int | None = None
+    times_asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from services.chassis import log
 from services.chassis.db import Database, Tx, after_commit, now_us
 from services.chassis.failpoints import failpoint
 from services.chassis.wake import Wakeups
+from services.experiment.domain.completeness import SCHEDULER
 from services.experiment.domain.projection import advance_process, advance_task, follow
 from services.experiment.domain.records import Event, Experiment, Output, Process
+from services.experiment.handlers.settling import Settling
 from services.experiment.storage import experiments, history, processes
 from services.experiment.wire import changes as wire
 from vahana.event.v1 import event_pb2
@@ -22,10 +24,11 @@ _log = log.get("recording")
 class Recording:
     """Records batches of status changes."""
 
-    def __init__(self, db: Database, wakeups: Wakeups) -> None:
-        """`wakeups` tells those who watch."""
+    def __init__(self, db: Database, wakeups: Wakeups, settling: Settling) -> None:
+        """`wakeups` tells those who watch, `settling` looks at what has ended."""
         self._db = db
         self._wakeups = wakeups
+        self._settling = settling
 
     def persist(self, request: pb.PersistEventsRequest) -> pb.PersistEventsResponse:
         """Record the changes in the order given; those recorded before, and those of unknown processes, are counted."""
@@ -33,7 +36,7 @@ class Recording:
             batch = _Batch(tx, request.events)
             for envelope in request.events:
                 batch.take(envelope)
-            for experiment_id in batch.store(tx):
+            for experiment_id in batch.store(tx, self._settling):
                 after_commit(tx, lambda key=experiment_id: self._wakeups.notify(key))  # type: ignore[misc]
             failpoint("history.recording")
         failpoint("history.recorded")
@@ -75,13 +78,14 @@ class _Batch:
                 self._changed.add(process.process_id)
             self._append(process, message, key, applied=applied)
 
-    def store(self, tx: Tx) -> list[str]:
+    def store(self, tx: Tx, settling: Settling) -> list[str]:
         """Write all that changed; returns the ids of the experiments that did."""
         history.append(tx, self._events)
         for process_id in self._changed:
             row = self._processes[process_id]
             self._processes[process_id] = replace(row, revision=row.revision + 1, update_time=self._now)
-        processes.update(tx, [self._placed(each) for each in {event.process_id for event in self._events}])
+        placed = [self._placed(each) for each in sorted({event.process_id for event in self._events})]
+        processes.update(tx, settling.recorded(tx, placed, self._now))
         tasks = [replace(self._tasks[key], revision=self._processes[key[0]].revision) for key in self._changed_tasks]
         processes.update_tasks(tx, tasks)
         history.put_outputs(tx, self._outputs.values())
@@ -93,7 +97,7 @@ class _Batch:
 
     def _apply_process(self, process: Process, message: event_pb2.StatusChanged) -> bool:
         report = wire.process_report(message)
-        moved = advance_process(process, report) if report and message.source == wire.SCHEDULER else None
+        moved = advance_process(process, report) if report and message.source == SCHEDULER else None
         if moved is not None:
             self._processes[process.process_id] = moved
         return moved is not None

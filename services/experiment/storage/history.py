@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -11,6 +11,7 @@ from services.chassis.fitting import Page, cut, stored_bytes
 from services.experiment.domain.records import Event, Output, fields
 from services.experiment.schema import event, output
 
+_AT_ONCE = 500
 _EVENT_COLUMNS = tuple(event.c[name] for name in Event.__dataclass_fields__)
 _OUTPUT_COLUMNS = tuple(output.c[name] for name in Output.__dataclass_fields__)
 _DELETE_OUTPUT = sa.delete(output).where(
@@ -37,6 +38,13 @@ def page(tx: Tx, tenant: str, process_id: str, after: int, limit: int) -> Page[E
     found = cut([row.position for row in rows], [row.size for row in rows], limit)
     query = sa.select(*_EVENT_COLUMNS).where(*its, event.c.position.in_(found.items)).order_by(event.c.position)
     return Page([Event(**row._mapping) for row in tx.execute(query)], found.more)
+
+
+def contents(tx: Tx, process_ids: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """All events of processes, in any order: process id and content. They are read as they are taken."""
+    query = sa.select(event.c.process_id, event.c.content).where(event.c.process_id.in_(process_ids))
+    with tx.execute(query.execution_options(yield_per=_AT_ONCE)) as rows:
+        yield from ((row.process_id, row.content) for row in rows)
 
 
 def put_outputs(tx: Tx, rows: Collection[Output]) -> None:

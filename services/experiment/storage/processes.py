@@ -13,7 +13,10 @@ from services.experiment.domain.records import Process, Task, fields
 from services.experiment.domain.transitions import ProcessIntent, ProcessState, TaskState
 from services.experiment.schema import planned_task, process, task
 
-_PROCESS_CHANGING = ("state", "phase", "reason", "condition_code", "seq", "last_position", "revision", "update_time")
+_PROCESS_CHANGING = (
+    "state", "phase", "reason", "condition_code", "seq", "last_position", "revision", "update_time",
+    "settled_us", "check_us", "times_asked",
+)  # fmt: skip
 _TASK_CHANGING = (
     "state", "attempt", "seq", "attempt_ended", "reason", "condition_code", "job", "start_time", "end_time", "revision",
 )  # fmt: skip
@@ -47,6 +50,34 @@ def find(tx: Tx, tenant: str, process_id: str, *, lock: bool = False) -> Process
     query = sa.select(*_PROCESS_COLUMNS).where(process.c.tenant == tenant, process.c.process_id == process_id)
     row = tx.execute(query.with_for_update() if lock else query).one_or_none()
     return _process(row) if row else None
+
+
+def of_experiment(tx: Tx, tenant: str, experiment_id: str, before: str, limit: int) -> list[Process]:
+    """Processes of an experiment, the newest first, those older than the id `before` where one is given."""
+    query = sa.select(*_PROCESS_COLUMNS).where(process.c.tenant == tenant, process.c.experiment_id == experiment_id)
+    if before:
+        query = query.where(process.c.process_id < before)
+    return [_process(row) for row in tx.execute(query.order_by(process.c.process_id.desc()).limit(limit))]
+
+
+def first_check(tx: Tx) -> int | None:
+    """When the history of some process is to be looked at next, in microseconds; None where none is."""
+    query = sa.select(process.c.check_us).where(process.c.check_us.is_not(None)).order_by(process.c.check_us)
+    return tx.execute(query.limit(1)).scalar_one_or_none()
+
+
+def to_check(tx: Tx, now: int, limit: int) -> list[Process]:
+    """Processes whose histories are to be looked at by now, the longest due first."""
+    query = sa.select(*_PROCESS_COLUMNS).where(process.c.check_us <= now).order_by(process.c.check_us)
+    return [_process(row) for row in tx.execute(query.limit(limit))]
+
+
+def task_ids(tx: Tx, process_ids: Collection[str]) -> dict[str, list[str]]:
+    """The ids of the tasks of processes, by process."""
+    found: dict[str, list[str]] = {process_id: [] for process_id in process_ids}
+    for row in tx.execute(sa.select(task.c.process_id, task.c.task_id).where(task.c.process_id.in_(found))):
+        found[row.process_id].append(row.task_id)
+    return found
 
 
 def tasks(tx: Tx, tenant: str, process_id: str, since: int = -1) -> list[Task]:

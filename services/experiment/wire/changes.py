@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from services.chassis.clock import from_timestamp
+from services.experiment.domain.completeness import SCHEDULER, Told
 from services.experiment.domain.projection import ProcessReport, TaskReport
 from services.experiment.domain.records import Output
 from services.experiment.domain.transitions import ProcessState, TaskState
 from vahana.event.v1 import event_pb2, state_pb2
-
-SCHEDULER = "scheduler"
-"""Who speaks of processes, and tells that a task is given up."""
 
 _PROCESS_STATES = frozenset(map(int, ProcessState))
 _TASK_STATES = frozenset(map(int, TaskState))
@@ -42,6 +40,19 @@ def task_report(message: event_pb2.StatusChanged, tenant: str) -> TaskReport | N
         condition_code=message.condition_code,
         job=message.job.SerializeToString() if message.HasField("job") else b"",
         output=_output(message, tenant),
+    )
+
+
+def told(content: bytes) -> Told:
+    """A recorded change, as far as the completeness of a history goes."""
+    message = event_pb2.StatusChanged.FromString(content)
+    return Told(
+        message.source,
+        message.task_id,
+        message.attempt,
+        message.seq,
+        message.process_state,
+        message.task_state,
     )
 
 

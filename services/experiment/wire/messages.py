@@ -1,4 +1,4 @@
-"""What the scheduler is told, as messages of the bus."""
+"""What the scheduler and the executors are told, as messages of the bus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def launched(process: Process, plan_sha256: str, task_count: int) -> pb.Envelope
         plan_sha256=plan_sha256,
         task_count=task_count,
     )
-    envelope = _envelope(process)
+    envelope = _envelope(process, process.update_time)
     envelope.process_launched.CopyFrom(content)
     return envelope
 
@@ -31,16 +31,32 @@ def intended(process: Process, caller: str, comment: str) -> pb.Envelope:
         caller=caller,
         comment=comment,
     )
-    envelope = _envelope(process)
+    envelope = _envelope(process, process.update_time)
     envelope.process_intended.CopyFrom(content)
     return envelope
 
 
-def _envelope(process: Process) -> pb.Envelope:
+def history_settled(process: Process, now: int) -> pb.Envelope:
+    """All that happened to a process is recorded, as was found at `now`."""
+    content = pb.HistorySettled(experiment_id=process.experiment_id, process_id=process.process_id)
+    envelope = _envelope(process, now)
+    envelope.history_settled.CopyFrom(content)
+    return envelope
+
+
+def history_wanted(process: Process, now: int) -> pb.Envelope:
+    """Some of what happened to a process is missing, as was found at `now`."""
+    content = pb.HistoryWanted(experiment_id=process.experiment_id, process_id=process.process_id)
+    envelope = _envelope(process, now)
+    envelope.history_wanted.CopyFrom(content)
+    return envelope
+
+
+def _envelope(process: Process, time: int) -> pb.Envelope:
     return pb.Envelope(
         id=new_id("msg"),
         tenant=process.tenant,
         aggregate_id=process.process_id,
         source="experiment",
-        time=to_timestamp(process.update_time),
+        time=to_timestamp(time),
     )

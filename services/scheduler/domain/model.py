@@ -182,3 +182,12 @@ class Report:
     blocked: bool
     retryable: bool
     job: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryNews:
+    """What is told of a process's history: that it is whole, or else that some of it has not come."""
+
+    tenant: str
+    process_id: str
+    settled: bool

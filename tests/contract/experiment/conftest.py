@@ -7,7 +7,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 
-from services.chassis.bus.topics import PROCESS
+from services.chassis.bus.topics import HISTORY, PROCESS
 from services.chassis.changes import REGISTRY
 from services.experiment.__main__ import wire
 from tests.contract.experiment.people import people
@@ -199,12 +199,17 @@ class Experiments:
         return self.experiments(who).ResumeExperiment(request).experiment
 
     def sent(self):
-        """What is in the outbox for the scheduler, in the order of sending: key and envelope."""
+        """What is in the outbox of launches and intents, in the order of sending: key and envelope."""
+        return self.kept(PROCESS)
+
+    def kept(self, topic):
+        """What is in the outbox for a topic, in the order of sending: key and envelope."""
         outbox = sa.table("outbox", sa.column("topic"), sa.column("key"), sa.column("value"), sa.column("id"))
         with self.served.chassis.db.read() as tx:
             rows = tx.execute(sa.select(outbox).order_by(outbox.c.id)).all()
-        assert {row.topic for row in rows} <= {PROCESS.name}
-        return [(row.key, event_pb2.Envelope.FromString(row.value)) for row in rows]
+        assert {row.topic for row in rows} <= {PROCESS.name, HISTORY.name}
+        found = [row for row in rows if row.topic == topic.name]
+        return [(row.key, event_pb2.Envelope.FromString(row.value)) for row in found]
 
     def launched(self):
         """A new experiment, launched."""

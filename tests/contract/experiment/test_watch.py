@@ -8,8 +8,10 @@ import pytest
 from grpc import StatusCode
 
 from services.chassis.db import Database
+from services.chassis.outbox import Outbox
 from services.chassis.wake import Wakeups
 from services.experiment.handlers.recording import Recording
+from services.experiment.handlers.settling import Settling
 from services.experiment.schema import metadata
 from tests.contract.experiment.people import people
 from vahana.event.v1 import state_pb2
@@ -116,7 +118,7 @@ def test_what_another_replica_records_is_seen(service, launched, reports, watch)
     watching.next()
     replica = Database(service.served.chassis.settings.database_url, metadata)
     request = process_pb2.PersistEventsRequest(events=[reports.process("EXECUTING", 1)])
-    Recording(replica, Wakeups()).persist(request)
+    Recording(replica, Wakeups(), Settling(replica, Outbox(metadata))).persist(request)
     replica.close()
     assert watching.next().experiment.state == state_pb2.EXPERIMENT_STATE_EXECUTING
 

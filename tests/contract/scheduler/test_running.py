@@ -15,9 +15,9 @@ from services.chassis.bus.api import Message
 from services.chassis.bus.topics import SCHEDULER, STATUS
 from services.chassis.consume import ConsumerLoop
 from services.chassis.parked import Parked
+from services.chassis.timers import Timer
 from services.scheduler.consumers import TOPICS
 from services.scheduler.schema import metadata
-from services.scheduler.timers import Timer
 from vahana.event.v1 import event_pb2, state_pb2
 
 S = state_pb2.TaskState

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from services.chassis import timers
 from services.chassis.errors import Unavailable
-from services.scheduler import timers
-from services.scheduler.timers import Timer
+from services.chassis.timers import Timer
 
 LONG = 600.0
 
