@@ -4,12 +4,11 @@ import contextlib
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from google.protobuf.message import DecodeError
-
-from services.chassis import log
+from services.chassis import envelopes, log
 from services.chassis.bus.api import Bus, Consumer, Received
 from services.chassis.bus.lanes import places
 from services.chassis.bus.topics import Topic
@@ -18,7 +17,8 @@ from services.chassis.deaths import Deaths
 from services.chassis.errors import Unavailable
 from services.chassis.failpoints import failpoint
 from services.chassis.incarnations import Incarnations
-from services.chassis.parked import Parked
+from services.chassis.outcomes import PARKED, Aside, Outcomes
+from services.chassis.parked import LONGEST_KEY, LONGEST_REASON, Parked
 from vahana.event.v1 import event_pb2
 
 FAILURES_TO_PARK = 3
@@ -37,8 +37,9 @@ class Delivery:
     received: Received
 
 
-Handle = Callable[[Sequence[Delivery]], None]
-"""Makes the effects of a batch durable before it returns, and takes a batch it has seen before as done.
+Handle = Callable[[Sequence[Delivery]], Aside | None]
+"""Makes the effects of a batch durable before it returns, and takes a batch it has seen before as done. Returns how
+many of the messages had no effect, and why; None where all had one.
 
 errors.Unavailable: nothing is wrong with the messages, they come again. Any other exception counts against them.
 """
@@ -69,12 +70,14 @@ class ConsumerLoop:
         name: str,
         batch: int = 500,
         closed: Closed = tuple,
+        outcomes: Outcomes | None = None,
     ) -> None:
         """`name` stands in the log and beside parked messages; `batch` is the most messages between two commits."""
         self._bus, self._group, self._topics = bus, group, tuple(topics)
         self._handle, self._db, self._parked, self._name, self._batch = handle, db, parked, name, batch
         self._closed = closed
         self._deaths = Deaths(db, group)
+        self._outcomes = outcomes or Outcomes()
         self._incarnations = Incarnations(db, bus, group, [topic.name for topic in topics])
         self._log = log.get("consume").bind(consumer=name)
 
@@ -205,11 +208,12 @@ class ConsumerLoop:
         deliveries = []
         for received in chunk:
             try:
-                deliveries.append(Delivery(event_pb2.Envelope.FromString(received.value), received))
-            except DecodeError as error:
-                self._park(received, f"not an envelope: {error}")
+                deliveries.append(Delivery(envelopes.read(received.value), received))
+            except ValueError as error:
+                self._park(received, str(error))
         if deliveries:
-            self._handle(deliveries)
+            aside = self._handle(deliveries)
+            self._outcomes.count_batch(self._name, Counter(each.received.topic for each in deliveries), aside)
 
     def _rests(self, stop: threading.Event, failures: int, error: Unavailable) -> Iterator[None]:
         """Wait a while, in steps short enough to stay a member of the group in between: call `retain` at each, which
@@ -228,14 +232,15 @@ class ConsumerLoop:
         """Set a message aside. Unavailable where that fails, however: going on without it would lose the message."""
         try:
             with self._db.write() as tx:
-                self._parked.add(tx, self._name, received, reason)
+                fresh = self._parked.add(tx, self._name, received, reason)
         except Unavailable:
             raise
         except Exception as error:
             self._log.exception("a message could not be set aside")
             raise Unavailable(f"a message could not be set aside: {type(error).__name__}: {error}") from error
         place = f"{received.topic}/{received.partition}@{received.offset}"
-        self._log.error("message parked", place=place, key=received.key, reason=reason)
+        self._outcomes.count(self._name, received.topic, PARKED, int(fresh))
+        self._log.error("message parked", place=place, key=received.key[:LONGEST_KEY], reason=reason[:LONGEST_REASON])
 
 
 @dataclass

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from services.chassis import clock, log
+from services.chassis.bounds import check_label, check_name, check_number
+from services.chassis.bus.topics import SYNC
 from services.chassis.changes import OWNERS
 from services.chassis.consume import Delivery
 from services.chassis.db import Database
 from services.chassis.entities import Entities
 from services.chassis.errors import Unavailable
+from services.chassis.outcomes import NOT_FOR_US, STALE, Aside
 from vahana.event.v1.sync_pb2 import EntityChanged
 
 LONGEST_GAP_US = 86_400 * 1_000_000
 """A copy read whole longer ago is read again at the next start: messages are kept for three days, and whether this
 service was stopped for longer than that, nobody knows."""
+
+LONGEST_NAME = 300
+LATEST_VERSION = 253_402_300_799_999_999
+"""The end of the year 9999 in microseconds. Beyond it no owner's clock goes, and a copy of such a version would never
+change again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ class Copies:
         """Whose entities are copied."""
         return tuple(sorted(self._peers))
 
-    def handle(self, deliveries: Sequence[Delivery]) -> None:
+    def handle(self, deliveries: Sequence[Delivery]) -> Aside:
         """Take a batch of the topic SYNC, in whatever order and however often it comes. Implements consume.Handle."""
         told = [_change(delivery) for delivery in deliveries]
         versions: dict[str, int] = {}
@@ -76,8 +86,11 @@ class Copies:
                 self._entities.saw(tx, owner, versions[owner])
                 known[owner] = self._entities.state(tx, owner).snapshot_version
             # What came before the snapshot is in it, or was undone where the owner was set back to a backup.
-            news = [each for each in told if each.kind in self._kinds and each.version > known[OWNERS[each.kind]]]
-            self._entities.apply(tx, news)
+            ours = [each for each in told if each.kind in self._kinds]
+            news = [each for each in ours if each.version > known[OWNERS[each.kind]]]
+            kept = self._entities.apply(tx, news)
+        outcomes = Counter({NOT_FOR_US: len(told) - len(ours), STALE: len(ours) - kept})
+        return {(SYNC.name, outcome): n for outcome, n in outcomes.items()}
 
     def fill(self, stop: threading.Event) -> None:
         """Read from its owners what was never read whole, or long ago, however long they are away.
@@ -129,5 +142,8 @@ def _change(delivery: Delivery) -> EntityChanged:
     if envelope.WhichOneof("payload") != "entity_changed":
         raise ValueError(f"a message of {envelope.source!r} with {envelope.WhichOneof('payload')} does not belong here")
     if OWNERS.get(change.kind, envelope.source) != envelope.source or change.tenant != envelope.tenant:
-        raise ValueError(f"{envelope.source!r} has no say in an entity of kind {change.kind} of {change.tenant!r}")
+        raise ValueError(f"{envelope.source!r} has no say in an entity of kind {change.kind} of {change.tenant[:63]!r}")
+    check_name("name", change.name, LONGEST_NAME)
+    check_label("parent", change.parent, LONGEST_NAME)
+    check_number("version", change.version, 1, LATEST_VERSION)
     return change

@@ -133,7 +133,9 @@ class Entities:
             where=self._table.c.version < insert.excluded.version,
         )
         # In one order everywhere: two writers of the same entities wait for one another and never deadlock.
-        return tx.execute(upsert, [newest[key] for key in sorted(newest)]).rowcount
+        rows = [newest[key] for key in sorted(newest)]
+        # What it returns is counted: of several rows at once, PostgreSQL's driver does not tell how many it wrote.
+        return len(tx.execute(upsert.returning(self._table.c.version), rows).all())
 
     def advance(self, tx: Tx, owner: str) -> int:
         """Raise the owner's version and return it: what has a lower one is committed, what comes gets a higher one."""

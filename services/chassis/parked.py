@@ -33,8 +33,8 @@ class Parked:
         """Take the table that add_platform_tables put into the metadata."""
         self._table = metadata.tables["parked"]
 
-    def add(self, tx: Tx, consumer: str, received: Received, reason: str) -> None:
-        """Set a message aside; a second time changes nothing.
+    def add(self, tx: Tx, consumer: str, received: Received, reason: str) -> bool:
+        """Set a message aside; return whether it was not before: a second time changes nothing.
 
         Another message that is at this place already is of a topic that was lost with its broker, and gives way: what
         was kept of it is sent again.
@@ -46,9 +46,10 @@ class Parked:
             "reason": _storable(reason)[:LONGEST_REASON],
             "parked_us": clock.now_us(),
         }
-        if not insert_ignore(tx, self._table, [place._asdict() | values]):
-            another = self._table.c.value != received.value
-            tx.execute(sa.update(self._table).where(*self._is(place), another).values(values))
+        if insert_ignore(tx, self._table, [place._asdict() | values]):
+            return True
+        another = self._table.c.value != received.value
+        return tx.execute(sa.update(self._table).where(*self._is(place), another).values(values)).rowcount > 0
 
     def page(self, tx: Tx, after: Place | None, limit: int, key: str = "") -> Sequence[sa.Row[tuple[object, ...]]]:
         """Up to `limit` rows behind a place, in order of their places; of one key alone where it is given. Of a

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from services.chassis.db import Database
     from services.chassis.filelock import FileLock
     from services.chassis.outbox import Outbox
+    from services.chassis.outcomes import Outcomes
     from services.chassis.rpc.parked import Responses
 
 OK = 0
@@ -100,6 +101,7 @@ class Chassis:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._code = OK
+        self._outcomes: Outcomes | None = None
         if settings.service != "profile":
             self._watch_keys()
 
@@ -169,7 +171,7 @@ class Chassis:
 
         self._handlers[name] = handle
         parked, batch = Parked(self.db.metadata), self.settings.commit_batch
-        loop = ConsumerLoop(self.bus, group, topics, handle, self.db, parked, name, batch, closed)
+        loop = ConsumerLoop(self.bus, group, topics, handle, self.db, parked, name, batch, closed, self.outcomes)
         self.background(f"consume-{name}", loop.run)
 
     def operate_parked(self, register: Callable[[Any, Any], None], service: str, responses: Responses) -> None:
@@ -180,6 +182,16 @@ class Chassis:
 
         unparking = Unparking(self.db, Parked(self.db.metadata), self._handlers)
         self.rpc.add(register, ParkedService(unparking, responses), service)
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What became of messages, which is written to the log now and then."""
+        if self._outcomes is None:
+            from services.chassis.outcomes import Outcomes  # noqa: PLC0415
+
+            self._outcomes = Outcomes()
+            self.background("outcomes", self._outcomes.run)
+        return self._outcomes
 
     def closing(self, close: Callable[[], None]) -> None:
         """Call `close` once calls and threads have ended, the last given first."""

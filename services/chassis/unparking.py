@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import sqlalchemy as sa
-from google.protobuf.message import DecodeError
 
-from services.chassis import log
+from services.chassis import envelopes, log
 from services.chassis.bus.api import Received
 from services.chassis.consume import Delivery, Handle
 from services.chassis.db import Database
 from services.chassis.errors import NotFound, Unavailable, WrongState
 from services.chassis.parked import Parked, Place
-from vahana.event.v1 import event_pb2
 
 UNPARKING_SECONDS = 60.0
 """How long a message that is handed over is nobody else's: the process may die over it, and tells nobody."""
@@ -64,9 +62,11 @@ class Unparking:
         if handle is None:
             return f"this service has no consumer {place.consumer!r} any more"
         try:
-            handle([Delivery(event_pb2.Envelope.FromString(received.value), received)])
-        except DecodeError as error:
-            return f"not an envelope: {error}"
+            delivery = Delivery(envelopes.read(received.value), received)
+        except ValueError as error:
+            return str(error)
+        try:
+            handle([delivery])
         except Unavailable:
             with suppress(Unavailable), self._db.write() as tx:
                 self._parked.unparking_failed(tx, place, None)

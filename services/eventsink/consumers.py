@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from services.chassis import log
+from services.chassis.bus.topics import STATUS
 from services.chassis.consume import Delivery
+from services.chassis.outcomes import NOT_FOR_US, REPLAYED, UNKNOWN, Aside
+from services.eventsink.reading import check_change
 from vahana.event.v1 import event_pb2
 from vahana.experiment.v1 import process_pb2
 
@@ -31,13 +35,20 @@ class Sink:
         """Hand on to `history`."""
         self._history = history
 
-    def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """Record the status changes among the deliveries, in their order."""
+    def handle(self, deliveries: Sequence[Delivery]) -> Aside:
+        """Record the status changes among the deliveries, in their order. ValueError for one that nobody could keep or
+        show: it gets parked.
+        """
         envelopes = [each.envelope for each in deliveries if _is_change(each)]
+        for envelope in envelopes:
+            check_change(envelope.status_changed)
+        aside = Counter({NOT_FOR_US: len(deliveries) - len(envelopes)})
         for part in _parts(envelopes):
             counts = self._history.persist(part)
+            aside.update({REPLAYED: counts.repeated, UNKNOWN: counts.unknown})
             if counts.unknown:
                 _log.warning("changes of unknown processes", unknown=counts.unknown, of=len(part))
+        return {(STATUS.name, outcome): n for outcome, n in aside.items()}
 
 
 def _is_change(delivery: Delivery) -> bool:

@@ -1,5 +1,6 @@
 """Use cases: accepting dispatches and cancels, and showing claims to operators."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
@@ -9,6 +10,7 @@ from services.chassis.db import Database, Tx, after_commit, now_us
 from services.chassis.errors import Unavailable
 from services.chassis.failpoints import failpoint
 from services.chassis.outbox import OutboxRow
+from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.executor import storage, wire
 from services.executor.admission import Admission
@@ -38,16 +40,18 @@ class Handlers:
         """Take what they write to, and whom they tell of it."""
         self._db, self._ledger, self._workers = db, ledger, workers
 
-    def accept(self, envelopes: Sequence[event_pb2.Envelope]) -> None:
+    def accept(self, envelopes: Sequence[event_pb2.Envelope]) -> Counter[str]:
         """Store a claim for each dispatch; where a worker is free, as begun. One that came before and has ended has its
-        events sent again.
+        events sent again. Returns how many began nothing, and why.
         """
         wanted = {wire.key_of(envelope.task_dispatched): envelope for envelope in envelopes}
         with self._workers.admission() as admission:
-            self._db.together(lambda tx: self._accept(tx, wanted, admission))
+            idle = self._db.together(lambda tx: self._accept(tx, wanted, admission))
             failpoint("executor.accepted")
+        idle[REPLAYED] += len(envelopes) - len(wanted)
+        return idle
 
-    def _accept(self, tx: Tx, wanted: Mapping[Key, event_pb2.Envelope], admission: Admission) -> None:
+    def _accept(self, tx: Tx, wanted: Mapping[Key, event_pb2.Envelope], admission: Admission) -> Counter[str]:
         now = now_us(tx)
         fresh = [wire.new_claim(each.tenant, each.task_dispatched, now) for each in wanted.values()]
         stored = admission.seated(fresh, now)
@@ -55,26 +59,32 @@ class Handlers:
         added = [claim for claim in stored if claim.key in new]
         admission.admit(added)
         self._tell_begun(tx, added, now)
-        for key, claim in self._known(tx, wanted.keys() - new).items():
-            self._accept_again(tx, claim, wanted[key], now)
+        known = self._known(tx, wanted.keys() - new)
+        return Counter(filter(None, (self._accept_again(tx, claim, wanted[key], now) for key, claim in known.items())))
 
-    def cancel(self, envelopes: Sequence[event_pb2.Envelope]) -> None:
-        """Have attempts ended, wherever they stand; one never heard of is barred, so that its dispatch does nothing."""
+    def cancel(self, envelopes: Sequence[event_pb2.Envelope]) -> Counter[str]:
+        """Have attempts ended, wherever they stand; one never heard of is barred, so that its dispatch does nothing.
+        Returns how many ended nothing, and why.
+        """
         wanted = {wire.key_of(envelope.task_canceled): envelope for envelope in envelopes}
-        self._workers.interrupt(self._db.together(lambda tx: self._cancel(tx, wanted)))
+        interrupted, idle = self._db.together(lambda tx: self._cancel(tx, wanted))
+        self._workers.interrupt(interrupted)
+        idle[REPLAYED] += len(envelopes) - len(wanted)
+        return idle
 
-    def _cancel(self, tx: Tx, wanted: Mapping[Key, event_pb2.Envelope]) -> list[Key]:
+    def _cancel(self, tx: Tx, wanted: Mapping[Key, event_pb2.Envelope]) -> tuple[list[Key], Counter[str]]:
         now = now_us(tx)
         barred = [_barred(envelope, now) for envelope in wanted.values()]
         new = storage.insert(tx, barred)
         ended = [claim for claim in barred if claim.key in new and claim.state == ClaimState.ENDED]
         self._ledger.outbox.add_many(tx, [_told(claim, now, CANCELED) for claim in ended])
-        return [
-            key
-            for key, claim in self._known(tx, wanted.keys() - new).items()
-            if claim.tenant == wanted[key].tenant
-            and self._ledger.cancel(tx, claim, wire.wish(wanted[key].task_canceled))
+        known = self._known(tx, wanted.keys() - new)
+        theirs = {key: claim for key, claim in known.items() if claim.tenant == wanted[key].tenant}
+        again = sum(claim.cancel or claim.state == ClaimState.ENDED for claim in theirs.values())
+        told = [
+            key for key, claim in theirs.items() if self._ledger.cancel(tx, claim, wire.wish(wanted[key].task_canceled))
         ]
+        return told, Counter({FOREIGN_TENANT: len(known) - len(theirs), REPLAYED: again})
 
     @staticmethod
     def _known(tx: Tx, keys: Collection[Key]) -> dict[Key, Claim]:
@@ -84,9 +94,10 @@ class Handlers:
             raise Unavailable("claims were cleared out as they were asked for; they are looked at again")
         return known
 
-    def _accept_again(self, tx: Tx, claim: Claim, envelope: event_pb2.Envelope, now: int) -> None:
+    def _accept_again(self, tx: Tx, claim: Claim, envelope: event_pb2.Envelope, now: int) -> str:
+        """Do what a dispatch asks for of a claim that is there; return why it began nothing, empty where it did."""
         if claim.tenant != envelope.tenant:
-            return
+            return FOREIGN_TENANT
         if claim.state == ClaimState.ENDED:
             self._ledger.outbox.resend(tx, claim.key.ref)
         elif not claim.dispatched:
@@ -95,6 +106,8 @@ class Handlers:
             values = {each.name: getattr(whole, each.name) for each in fields(Claim) if each.name not in _KEPT}
             storage.advance(tx, [(claim, values)])
             self._tell_begun(tx, [whole], now)
+            return ""
+        return REPLAYED
 
     def _tell_begun(self, tx: Tx, claims: Sequence[Claim], now: int) -> None:
         """The first event of claims that are worked on or watched from the beginning; all others wait for a worker."""

@@ -1,10 +1,12 @@
 """Use cases: events that are wanted are sent again; once a history is whole, what is kept of it here is let go of."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from services.chassis.bus.topics import STATUS
 from services.chassis.db import Database, Tx
 from services.chassis.outbox import Outbox
+from services.chassis.outcomes import UNKNOWN
 from services.executor import storage
 from vahana.event.v1 import event_pb2
 
@@ -16,18 +18,18 @@ class Histories:
         """Take what is kept of them."""
         self._db, self._outbox = db, outbox
 
-    def take(self, envelopes: Sequence[event_pb2.Envelope]) -> None:
-        """Do what a batch asks for, in its order."""
-        self._db.together(lambda tx: self._take(tx, envelopes))
+    def take(self, envelopes: Sequence[event_pb2.Envelope]) -> Counter[str]:
+        """Do what a batch asks for, in its order; return how many asked for nothing that is kept here."""
+        return self._db.together(lambda tx: self._take(tx, envelopes))
 
-    def _take(self, tx: Tx, envelopes: Sequence[event_pb2.Envelope]) -> None:
-        for envelope in envelopes:
-            self._take_one(tx, envelope)
+    def _take(self, tx: Tx, envelopes: Sequence[event_pb2.Envelope]) -> Counter[str]:
+        done = [self._take_one(tx, envelope) for envelope in envelopes]
+        return Counter({UNKNOWN: done.count(False)})
 
-    def _take_one(self, tx: Tx, envelope: event_pb2.Envelope) -> None:
+    def _take_one(self, tx: Tx, envelope: event_pb2.Envelope) -> bool:
         settled, wanted = envelope.history_settled.process_id, envelope.history_wanted.process_id
         if not storage.tenant_has(tx, envelope.tenant, settled or wanted):
-            return
+            return False
         if wanted:
             self._outbox.resend_key(tx, STATUS, wanted)
         else:
@@ -35,3 +37,4 @@ class Histories:
             ended = not storage.open_of(tx, envelope.tenant, settled)
             self._outbox.forget(tx, [settled], unsent=ended)
             storage.thin_out(tx, settled)
+        return True

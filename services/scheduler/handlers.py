@@ -5,6 +5,7 @@ Everything that moves a process is one transaction that locks its run first, and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from services.chassis.errors import NotFound
 from services.chassis.failpoints import failpoint
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
+from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED, STALE, UNKNOWN
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.scheduler import early, histories, holds, hosts, storage
 from services.scheduler.domain.explaining import Explained, explain
@@ -23,7 +25,7 @@ from services.scheduler.domain.intents import follow, supersedes
 from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
-from services.scheduler.runs import Batch, Rules
+from services.scheduler.runs import Batch, Rules, Unheeded
 from services.scheduler.schema import task as task_table
 from services.scheduler.walker import PlanUnwalkableError
 
@@ -65,33 +67,36 @@ class Handlers:
         intents: Sequence[Intended] = (),
         told: Sequence[HostTold] = (),
         news: Sequence[HistoryNews] = (),
-    ) -> None:
+    ) -> Unheeded:
         """Takes up launched processes, follows intents, applies reports, keeps what was told of hosts and does what the
-        news of histories ask for: all in one transaction, or nothing.
+        news of histories ask for: all in one transaction, or nothing. Returns how many of them changed nothing.
         """
-        planned = self._planned(launches)
+        planned, unheeded = self._planned(launches)
         if not planned and not intents and not reports and not told and not news:
-            return
+            return unheeded
         with self.db.write() as tx:
-            hosts.keep(tx, told)
+            unheeded[HostTold, STALE] += len(told) - hosts.keep(tx, told)
             batch = Batch(tx, self.db.now_us(tx), self.rules)
             fresh = self.inbox.admit(tx, [launch.message_id for launch, _ in planned])
             launched = {launch.process_id for launch, _ in planned}
             batch.lock({report.process_id for report in reports} | {each.process_id for each in intents} | launched)
             new = [each for each in planned if each[0].message_id in fresh and each[0].process_id not in batch.runs]
-            self._take_up(batch, new, intents)
-            for intended in intents:
+            unheeded[Launch, REPLAYED] += len(planned) - len(new)
+            known = [each for each in intents if each.process_id in batch.runs]
+            self._take_up(batch, new, [each for each in intents if each.process_id not in batch.runs])
+            for intended in known:
                 batch.follow(intended)
             batch.load((report.process_id, report.task_id) for report in reports)
             batch.load_job_owners()
             for report in reports:
                 batch.apply(report)
             batch.finish(self.outbox)
-            histories.take(tx, self.outbox, news)
+            unheeded[HistoryNews, UNKNOWN] += histories.take(tx, self.outbox, news)
             if batch.attempts_planned:
                 for tell in self.attempts_planned:
                     after_commit(tx, tell)
             failpoint("scheduler.applying")
+        return unheeded + batch.unheeded
 
     def open_due_attempts(self) -> float:
         """Opens the attempts whose time has come; returns in how many seconds the next may be due, at most IDLE."""
@@ -163,26 +168,30 @@ class Handlers:
             return runs, ""
         return runs[:limit], encode_token(runs[limit - 1].created_us, runs[limit - 1].process_id)
 
-    def _planned(self, launches: Sequence[Launch]) -> list[tuple[Launch, Plan]]:
-        """Fetches and verifies the plans of launches not taken up yet."""
+    def _planned(self, launches: Sequence[Launch]) -> tuple[list[tuple[Launch, Plan]], Unheeded]:
+        """Fetches and verifies the plans of launches not taken up yet; counts the others."""
         if not launches:
-            return []
+            return [], Counter()
         with self.db.read() as tx:
-            known = storage.known_processes(tx, {launch.process_id for launch in launches})
+            known = storage.tenants_of(tx, {launch.process_id for launch in launches})
         fresh = {launch.process_id: launch for launch in launches if launch.process_id not in known}
+        foreign = sum(known.get(launch.process_id, launch.tenant) != launch.tenant for launch in launches)
+        again = len(launches) - len(fresh) - foreign
         planned = list(zip(fresh.values(), self.plans.fetch(list(fresh.values())), strict=True))
         for launch, plan in planned:
             verify(launch, plan)
-        return planned
+        return planned, Counter({(Launch, FOREIGN_TENANT): foreign, (Launch, REPLAYED): again})
 
     @staticmethod
     def _take_up(batch: Batch, planned: Sequence[tuple[Launch, Plan]], intents: Sequence[Intended]) -> None:
-        """Starts new processes as they are wanted by now, whether that came before this batch or with it."""
+        """Starts new processes as they are wanted by now, whether that came before this batch or with it: `intents` are
+        of processes not taken up before.
+        """
         launched = {launch.process_id for launch, _ in planned}
-        early.keep(batch.tx, [each for each in intents if each.process_id not in batch.runs])
-        wanted = {each.process_id: each for each in early.take(batch.tx, launched)} if launched else {}
+        early.keep(batch.tx, intents)
+        wanted = {(each.tenant, each.process_id): each for each in early.take(batch.tx, launched)} if launched else {}
         for launch, plan in planned:
-            _launch(batch, launch, plan, wanted.get(launch.process_id))
+            _launch(batch, launch, plan, wanted.get((launch.tenant, launch.process_id)))
 
     def _until_due(self, due: Column[Any]) -> float:
         with self.db.read() as tx:

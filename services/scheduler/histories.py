@@ -15,10 +15,12 @@ from services.scheduler.domain.model import HistoryNews
 _log = log.get("histories")
 
 
-def take(tx: Connection, outbox: Outbox, told: Sequence[HistoryNews]) -> None:
-    """Does what a batch asks for; what is about no process of the tenant, or settles one under way, changes nothing."""
+def take(tx: Connection, outbox: Outbox, told: Sequence[HistoryNews]) -> int:
+    """Does what a batch asks for; what is about no process of the tenant, or settles one under way, changes nothing.
+    Returns how many changed nothing.
+    """
     if not told:
-        return
+        return 0
     ended = storage.standing(tx, {each.process_id for each in told})
     fitting = [each for each in told if _fits(each, ended)]
     for each in fitting:
@@ -29,6 +31,7 @@ def take(tx: Connection, outbox: Outbox, told: Sequence[HistoryNews]) -> None:
         # What is not marked as sent has been recorded all the same.
         outbox.forget(tx, settled, unsent=True)
         storage.forget_plans(tx, settled)
+    return len(told) - len(fitting)
 
 
 def _fits(told: HistoryNews, ended: dict[tuple[str, str], bool]) -> bool:

@@ -20,13 +20,17 @@ _NEWER = (
 _UNWELL = sa.select(host_health.c.host).where(UNWELL)
 
 
-def keep(tx: Connection, told: Collection[HostTold]) -> None:
-    """Keeps of each host what was told with the highest number; copies and what comes late change nothing."""
+def keep(tx: Connection, told: Collection[HostTold]) -> int:
+    """Keeps of each host what was told with the highest number; copies and what comes late change nothing. Returns how
+    many did.
+    """
     # In one order everywhere: two schedulers wait for one another and never deadlock.
     rows = [asdict(each) for each in sorted(told, key=lambda each: (each.host, each.seq))]
-    if rows:
-        insert_ignore(tx, host_health, rows)
-        tx.execute(_NEWER, [{"at_host": row["host"], "health": row["health"], "seq": row["seq"]} for row in rows])
+    if not rows:
+        return 0
+    new = insert_ignore(tx, host_health, rows)
+    newer = [{"at_host": row["host"], "health": row["health"], "seq": row["seq"]} for row in rows]
+    return new + tx.execute(_NEWER, newer).rowcount
 
 
 def slow_hosts(tx: Connection) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,15 +10,19 @@ from sqlalchemy import Connection
 
 from services.chassis import log
 from services.chassis.outbox import Outbox, OutboxRow
+from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED, STALE, UNKNOWN
 from services.scheduler import holds, storage, walker, wire
 from services.scheduler.domain import intents, progress
 from services.scheduler.domain.holds import Hold, settle
 from services.scheduler.domain.intents import Effect, doomed
-from services.scheduler.domain.model import Intended, Report, Run, Task, TaskKey
+from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task, TaskKey
 from services.scheduler.domain.states import Intent, Phase, TaskState, TaskType
 from services.scheduler.retry import Again, Failed, after_failure
 
 _log = log.get("runs")
+
+Unheeded = Counter[tuple[type[Launch | Intended | Report | HostTold | HistoryNews], str]]
+"""How many of which kind changed nothing, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Batch:
     def __init__(self, tx: Connection, now: int, rules: Rules) -> None:
         self.tx, self.now, self._rules = tx, now, rules
         self.attempts_planned = False
+        self.unheeded: Unheeded = Counter()
         self.runs: dict[str, Run] = {}
         self.tasks: dict[TaskKey, Task] = {}
         self._new: dict[str, Run] = {}
@@ -85,9 +90,10 @@ class Batch:
         run.failure = reason
 
     def follow(self, intended: Intended) -> None:
-        """Does what is wanted of a run from now on; what is stale, repeated or of another tenant changes nothing."""
-        run = self.runs.get(intended.process_id)
-        if run is None or not intents.supersedes(run, intended):
+        """Does what is wanted of a run at hand; what is stale, repeated or of another tenant changes nothing."""
+        run = self.runs[intended.process_id]
+        if not intents.supersedes(run, intended):
+            self.unheeded[Intended, _why_passed_over(run, intended)] += 1
             return
         intents.follow(run, intended)
         self._moved.add(run.process_id)
@@ -104,9 +110,12 @@ class Batch:
         """Applies what an executor reports; whatever is stale, repeated or of another tenant changes nothing."""
         run, task = self.runs.get(report.process_id), self.tasks.get((report.process_id, report.task_id))
         if run is None or task is None or run.tenant != report.tenant:
+            self.unheeded[Report, FOREIGN_TENANT if run is not None and run.tenant != report.tenant else UNKNOWN] += 1
             _log.warning("report of an unknown task ignored", process_id=report.process_id, task_id=report.task_id)
             return
         if not progress.news(task, report):
+            again = report.attempt == task.attempt and report.seq <= task.heard
+            self.unheeded[Report, REPLAYED if again else STALE] += 1
             return
         self._keep_job(task, report)
         if report.state is TaskState.FAILED and intents.leaves_work(run, task):
@@ -344,3 +353,9 @@ class Batch:
         """A task about one job is told of that one: a process may have thousands."""
         owner = self.tasks.get((task.process_id, task.job_task_id))
         return {owner.task_id: owner.job} if owner is not None and owner.job is not None else {}
+
+
+def _why_passed_over(run: Run, intended: Intended) -> str:
+    if intended.tenant != run.tenant:
+        return FOREIGN_TENANT
+    return REPLAYED if intended.seq == run.intent_seq else STALE

@@ -61,12 +61,13 @@ def lock_runs(tx: Connection, process_ids: Collection[str]) -> dict[str, Run]:
     return found
 
 
-def known_processes(tx: Connection, process_ids: Collection[str]) -> set[str]:
-    """Which of these processes have a run."""
-    known: set[str] = set()
+def tenants_of(tx: Connection, process_ids: Collection[str]) -> dict[str, str]:
+    """Whose those of these processes are that have a run."""
+    found: dict[str, str] = {}
     for part in _chunks(process_ids):
-        known.update(tx.execute(sa.select(run.c.process_id).where(run.c.process_id.in_(part))).scalars())
-    return known
+        query = sa.select(run.c.process_id, run.c.tenant).where(run.c.process_id.in_(part))
+        found.update((row.process_id, row.tenant) for row in tx.execute(query))
+    return found
 
 
 def standing(tx: Connection, process_ids: Collection[str]) -> dict[tuple[str, str], bool]:

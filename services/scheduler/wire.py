@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from services.chassis.bounds import (
+    LARGEST_BIG_INTEGER,
+    LARGEST_INTEGER,
+    check_label,
+    check_name,
+    check_number,
+    check_time,
+)
 from services.chassis.bus import lanes
 from services.chassis.bus.topics import CANCEL, STATUS, TASK_TOPICS
 from services.chassis.clock import to_timestamp
@@ -22,10 +30,15 @@ SOURCE = "scheduler"
 EXECUTOR = "executor"
 LONGEST_HOST = 300
 
+LONGEST_ID, LONGEST_TASK_ID, LARGEST_CONDITION = 100, 200, 2**15 - 1
+"""What the columns hold."""
+
 
 def read_launch(envelope: event_pb2.Envelope) -> Launch:
-    """What a launch says."""
+    """What a launch says. ValueError where it names no process."""
     content = envelope.process_launched
+    check_name("process_id", content.process_id, LONGEST_ID)
+    check_label("experiment_id", content.experiment_id, LONGEST_ID)
     return Launch(
         envelope.id,
         envelope.tenant,
@@ -37,8 +50,10 @@ def read_launch(envelope: event_pb2.Envelope) -> Launch:
 
 
 def read_intent(envelope: event_pb2.Envelope) -> Intended:
-    """What a person wants of a process. ValueError for an intent there is not."""
+    """What a person wants of a process. ValueError for an intent there is not, or one that names no process."""
     content = envelope.process_intended
+    check_name("process_id", content.process_id, LONGEST_ID)
+    check_number("seq", content.seq, 1, LARGEST_BIG_INTEGER)
     return Intended(
         envelope.tenant,
         content.process_id,
@@ -59,8 +74,16 @@ def read_health(envelope: event_pb2.Envelope) -> HostTold:
 
 
 def read_report(envelope: event_pb2.Envelope) -> Report:
-    """What an executor says of an attempt."""
+    """What an executor says of an attempt. ValueError where it names none, or says what cannot be."""
     content = envelope.status_changed
+    check_name("process_id", content.process_id, LONGEST_ID)
+    check_name("task_id", content.task_id, LONGEST_TASK_ID)
+    check_number("attempt", content.attempt, 1, LARGEST_INTEGER)
+    check_number("seq", content.seq, 1, LARGEST_BIG_INTEGER)
+    check_number("condition_code", content.condition_code, 0, LARGEST_CONDITION)
+    check_time("time", content.time)
+    if content.HasField("job"):
+        _check_job(content.job)
     return Report(
         tenant=envelope.tenant,
         process_id=content.process_id,
@@ -80,9 +103,14 @@ def read_history_news(envelope: event_pb2.Envelope) -> HistoryNews:
     """What is told of a history. ValueError where no process is named."""
     settled = envelope.WhichOneof("payload") == "history_settled"
     process_id = envelope.history_settled.process_id if settled else envelope.history_wanted.process_id
-    if not process_id:
-        raise ValueError("news of a history that names no process")
+    check_name("process_id", process_id, LONGEST_ID)
     return HistoryNews(envelope.tenant, process_id, settled)
+
+
+def _check_job(job: task_pb2.Job) -> None:
+    if job.state:
+        JobState(job.state)
+    check_time("job.submitted_at", job.submitted_at)
 
 
 def _storable(text: str) -> str:

@@ -74,7 +74,7 @@ def wait_for(condition, seconds=60.0):
 
 
 def envelope(number):
-    return event_pb2.Envelope(id=str(number)).SerializeToString()
+    return event_pb2.Envelope(id=str(number), tenant="default", aggregate_id="p").SerializeToString()
 
 
 def test_undecodable_bytes_are_parked_and_the_rest_goes_on(harness, db, metadata):

@@ -82,8 +82,13 @@ class Mesh:
 
     def publish(self, *ids, key="proc-1"):
         changes = [
-            event_pb2.Envelope(id=each, status_changed=event_pb2.StatusChanged(process_id=key, source="executor"))
-            for each in ids
+            event_pb2.Envelope(
+                id=each,
+                tenant="default",
+                aggregate_id=key,
+                status_changed=event_pb2.StatusChanged(process_id=key, source="executor", seq=number),
+            )
+            for number, each in enumerate(ids, 1)
         ]
         self.bus.producer().publish([Message(STATUS.name, key, each.SerializeToString()) for each in changes])
 

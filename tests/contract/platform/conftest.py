@@ -53,4 +53,8 @@ def note(metadata: sa.MetaData) -> sa.Table:
 
 @pytest.fixture
 def envelope() -> Callable[[str], bytes]:
-    return lambda id_: event_pb2.Envelope(id=id_, tenant="default", source="test").SerializeToString()
+    def envelope(id_: str) -> bytes:
+        told = event_pb2.Envelope(id=id_, tenant="default", aggregate_id="p", source="test")
+        return told.SerializeToString()
+
+    return envelope

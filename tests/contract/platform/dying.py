@@ -28,8 +28,8 @@ def main(url: str, fatal: str, count: int) -> None:
     add_platform_tables(metadata, "parked", "incarnation", "reading", "attempted")
     db, bus, stop = Database(url, metadata), MemoryBus(), threading.Event()
     bus.ensure_topics([TOPIC])
-    values = [event_pb2.Envelope(id=f"m-{number}", tenant="default").SerializeToString() for number in range(count)]
-    bus.producer().publish([Message(TOPIC.name, "p", value) for value in values])
+    told = [event_pb2.Envelope(id=f"m-{number}", tenant="default", aggregate_id="p") for number in range(count)]
+    bus.producer().publish([Message(TOPIC.name, "p", each.SerializeToString()) for each in told])
 
     def handle(deliveries):
         if any(each.envelope.id == fatal for each in deliveries):

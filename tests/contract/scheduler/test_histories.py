@@ -107,5 +107,5 @@ def test_a_process_under_way_cannot_be_settled(world: Any, plan: Any) -> None:
 
 
 def test_news_of_no_process_are_refused(world: Any) -> None:
-    with pytest.raises(ValueError, match="names no process"):
+    with pytest.raises(ValueError, match="process_id is empty"):
         told(world, **settled(""))

@@ -87,7 +87,7 @@ def test_a_process_runs_and_an_attempt_is_opened_in_its_time(world: Any, plan: A
 def test_bad_messages_are_parked_and_the_rest_goes_on(world: Any, plan: Any) -> None:
     with running(world):
         world._producer.publish([Message(STATUS.name, "proc-1", b"\xff\xff nonsense")])
-        stray = event_pb2.Envelope(id="stray", tenant="default", source="executor")
+        stray = event_pb2.Envelope(id="stray", tenant="default", aggregate_id="proc-1", source="executor")
         stray.task_dispatched.SetInParent()
         world.publish(STATUS.name, "proc-1", stray)
         world.launch("proc-0", plan, task_count=99)

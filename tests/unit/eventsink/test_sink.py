@@ -25,7 +25,7 @@ class History:
 
 
 def delivery(number, reason=""):
-    change = event_pb2.StatusChanged(process_id="proc-1", source="executor", seq=number, reason=reason)
+    change = event_pb2.StatusChanged(process_id="proc-1", source="executor", seq=number + 1, reason=reason)
     envelope = event_pb2.Envelope(id=str(number), status_changed=change)
     return Delivery(envelope, Received("vahana.status", "proc-1", b"", (), 0, number))
 
