@@ -170,6 +170,11 @@ class ExperimentService(experiment_pb2_grpc.ExperimentServiceServicer):
     ) -> experiment_pb2.ListExperimentEventsResponse:
         return self._history.events(caller(), request)
 
+    def CheckHistory(
+        self, request: experiment_pb2.CheckHistoryRequest, context: object
+    ) -> experiment_pb2.CheckHistoryResponse:
+        return self._history.check(caller(), request)
+
     def ExplainExperiment(
         self, request: experiment_pb2.ExplainExperimentRequest, context: object
     ) -> experiment_pb2.ExplainExperimentResponse:

@@ -39,4 +39,6 @@ def record(scientist: Scientist, plans: Plans) -> Record:
     commands = (state_pb2.TASK_TYPE_PRE_JOB_COMMAND, state_pb2.TASK_TYPE_POST_JOB_COMMAND)
     runs += [PayloadRun(process_id, each.task_id, 1) for each in plan if each.type in commands]
     standing = Standing(answer.process.state, {task.task_id: task.state for task in answer.tasks})
-    return Record(process_id, plan, scientist.history(), standing, runs=runs)
+    checked = scientist.settled_history()
+    known = {"gaps": checked.gaps, "settled": checked.HasField("settle_time")}
+    return Record(process_id, plan, scientist.history(), standing, runs=runs, **known)

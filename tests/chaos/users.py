@@ -51,6 +51,16 @@ class Scientist:
         """All that is recorded of it."""
         return insisting(self.probe.history)
 
+    def settled_history(self) -> experiment_pb2.ProcessHistory:
+        """What is known of its history once that is settled; or, where that never comes, what is missing then."""
+        request = experiment_pb2.CheckHistoryRequest(experiment_id=self.probe.id)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            (found,) = insisting(lambda: self._connection.experiments.CheckHistory(request, timeout=10)).histories
+            if found.HasField("settle_time") or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
+
 
 def wait_for_all(scientists: list[Scientist], seconds: float) -> list[Scientist]:
     """Wait until all have ended; return those that have not, after so long without any of them moving."""

@@ -20,6 +20,7 @@ RULES: Sequence[Callable[[Record], Iterator[str]]] = (
     histories.positions,
     histories.sequences,
     histories.ends_told,
+    histories.settled,
     histories.terminal_states,
     histories.attempts,
 )

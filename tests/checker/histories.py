@@ -39,6 +39,13 @@ def ends_told(record: Record) -> Iterator[str]:
             yield f"attempt {attempt} of {task_id} began and ended {len(ends)} times: {ends}"
 
 
+def settled(record: Record) -> Iterator[str]:
+    """It is proven to be whole by the experiment service itself."""
+    yield from (f"the experiment service misses {gap}" for gap in record.gaps)
+    if not record.settled:
+        yield "its history was never settled"
+
+
 def terminal_states(record: Record) -> Iterator[str]:
     """What has ended never changes again."""
     ended: dict[str, str] = {}

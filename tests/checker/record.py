@@ -38,6 +38,7 @@ class Record:
     """One process: its plan, its history in order of position as the experiment service keeps it, and how it stands.
 
     `runs` are the payloads started on its behalf, `scheduler` how it stands there; None where that is not looked at.
+    `gaps`: what the experiment service says is missing of its history; `settled`: it was settled.
     `cancel_asked`: somebody asked for its end, in time or not.
     """
 
@@ -48,6 +49,8 @@ class Record:
     scheduler: Standing | None = None
     runs: Sequence[PayloadRun] | None = None
     cancel_asked: bool = False
+    gaps: Sequence[str] = ()
+    settled: bool = True
 
     @cached_property
     def streams(self) -> dict[Stream, list[event_pb2.StatusChanged]]:

@@ -180,6 +180,13 @@ def test_finds_a_hole_between_positions() -> None:
     assert any("not numbered from 1 on without a hole" in fault for fault in violations([holed]))
 
 
+def test_finds_what_was_never_settled() -> None:
+    unsettled = replace(History().record(), settled=False, gaps=["the end of job"])
+    assert {"p: its history was never settled", "p: the experiment service misses the end of job"} <= {
+        *violations([unsettled])
+    }
+
+
 def test_is_content_with_what_is_right() -> None:
     history = History()
     history.scheduler = Standing(history.state, dict(history.tasks))

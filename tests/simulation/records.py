@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from services.experiment.domain.transitions import ProcessIntent
+from services.experiment.handlers import settling
 from services.experiment.storage import history, processes
 from services.scheduler import storage
 from tests.checker.record import Record, Standing
@@ -33,6 +34,7 @@ def records(databases: Databases, hosts: Sequence[Host], plans: Plans) -> Iterat
             _seen_by_scheduler(databases, process_id),
             [run for run in runs if run.process_id == process_id],
             _cancel_asked(databases, process_id),
+            *_settled(databases, process_id),
         )
 
 
@@ -52,6 +54,12 @@ def _cancel_asked(databases: Databases, process_id: str) -> bool:
     with databases.experiment.read() as tx:
         process = processes.find(tx, TENANT, process_id)
     return process is not None and process.intent is ProcessIntent.CANCEL
+
+
+def _settled(databases: Databases, process_id: str) -> tuple[list[str], bool]:
+    with databases.experiment.read() as tx:
+        process = processes.find(tx, TENANT, process_id)
+        return ([], False) if process is None else (settling.missing(tx, process), process.settled_us is not None)
 
 
 def _seen_by_user(databases: Databases, process_id: str) -> Standing:

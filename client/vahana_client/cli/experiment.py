@@ -14,6 +14,7 @@ from vahana_client.cli.errors import ExitCode
 from vahana_client.cli.experiment_actions import create as create_experiment
 from vahana_client.cli.experiment_actions import download_outputs, print_log
 from vahana_client.cli.experiment_actions import launch as launch_experiment
+from vahana_client.cli.histories import check_histories
 from vahana_client.cli.output import Format, Output, emit_rows, out
 from vahana_client.cli.watch import follow
 from vahana_client.connection import every
@@ -124,9 +125,19 @@ def logs(
 
 
 @cli.command()
-def events(ctx: typer.Context, experiment_id: Id, output: Output = Format.TABLE) -> None:
+def events(
+    ctx: typer.Context,
+    experiment_id: Id,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Say instead of each process whether anything is missing; exits with 1 if so."),
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
     """List every recorded change of an experiment's latest process, the oldest first."""
     with context(ctx).connect() as connection:
+        if check:
+            raise typer.Exit(check_histories(connection, experiment_id, output))
         rows = every(
             lambda token: connection.experiments.ListExperimentEvents(
                 pb.ListExperimentEventsRequest(experiment_id=experiment_id, page_size=500, page_token=token)

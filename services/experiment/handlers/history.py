@@ -1,12 +1,13 @@
-"""Use cases of what happened: events and outputs."""
+"""Use cases of what happened: events, whether they are all there, and outputs."""
 
 from __future__ import annotations
 
 from services.chassis.db import Database, Tx
 from services.chassis.errors import NotFound
-from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
+from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, names_of, page_limit
 from services.chassis.rpc.auth import Identity
 from services.experiment.domain.access import Permission
+from services.experiment.handlers import settling
 from services.experiment.handlers.access import Access
 from services.experiment.storage import history, processes
 from services.experiment.wire import records as wire
@@ -18,7 +19,7 @@ _OfProcess = pb.ListExperimentEventsRequest | pb.ListOutputsRequest | data_pb2.D
 
 
 class History:
-    """List events and outputs."""
+    """List events and outputs, and check that nothing is missing."""
 
     def __init__(self, db: Database, access: Access) -> None:
         """Read from `db`."""
@@ -38,6 +39,20 @@ class History:
         return pb.ListExperimentEventsResponse(
             events=[wire.history_event(row) for row in page.items], next_page_token=token
         )
+
+    def check(self, who: Identity, request: pb.CheckHistoryRequest) -> pb.CheckHistoryResponse:
+        """Whether the histories of an experiment's processes are whole, a page of them, the newest first."""
+        return self._access.judged(who, lambda: self._check(who, request))
+
+    def _check(self, who: Identity, request: pb.CheckHistoryRequest) -> pb.CheckHistoryResponse:
+        limit, (before,) = page_limit(request.page_size), names_of(request.page_token, 1)
+        with self._db.read() as tx:
+            experiment_id = self._access.experiment(tx, who, request.experiment_id, Permission.READ).row.experiment_id
+            rows = processes.of_experiment(tx, who.tenant, experiment_id, before, limit + 1)
+            page = rows[:limit]
+            histories = [wire.process_history(row, settling.missing(tx, row)) for row in page]
+        token = encode_token(page[-1].process_id) if len(rows) > limit else ""
+        return pb.CheckHistoryResponse(histories=histories, next_page_token=token)
 
     def outputs(self, who: Identity, request: pb.ListOutputsRequest) -> pb.ListOutputsResponse:
         """The outputs of a process."""

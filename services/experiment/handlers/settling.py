@@ -12,7 +12,7 @@ from services.chassis.db import Database, Tx, after_commit
 from services.chassis.ids import new_id
 from services.chassis.leases import Leases
 from services.chassis.outbox import Outbox, OutboxRow
-from services.experiment.domain.completeness import ASKED_FOR_US, FIRST_WAIT_US, Told, gaps, next_wait_us
+from services.experiment.domain.completeness import ASKED_FOR_US, FIRST_WAIT_US, Told, gaps, holes, next_wait_us
 from services.experiment.domain.records import Process
 from services.experiment.domain.transitions import terminal
 from services.experiment.storage import history, processes
@@ -121,6 +121,16 @@ def _whole(tx: Tx, rows: Collection[Process]) -> set[str]:
     for process_id, content in history.contents(tx, tasks.keys()):
         events[process_id].append(changes.told(content))
     return {process_id for process_id, planned in tasks.items() if not gaps(events[process_id], planned)}
+
+
+def missing(tx: Tx, row: Process) -> list[str]:
+    """What is missing of the history of a process, in words; where it has not ended, of what came so far."""
+    if row.settled_us is not None:
+        return []
+    told = (changes.told(content) for _, content in history.contents(tx, [row.process_id]))
+    if not terminal(row.state):
+        return holes(told)
+    return gaps(told, processes.task_ids(tx, [row.process_id])[row.process_id])
 
 
 def _up_to(rows: Iterable[Process], events: int) -> Iterator[Process]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.clock import to_timestamp
 from services.experiment.domain.access import Permission
 from services.experiment.domain.records import Event, Experiment, Output, Process, Project, Task
+from services.experiment.domain.transitions import terminal
 from vahana.event.v1 import event_pb2, task_pb2
 from vahana.experiment.v1 import experiment_pb2 as pb
 from vahana.experiment.v1 import project_pb2
+
+MOST_GAPS = 100
+"""Most sentences that say what is missing of one history."""
 
 
 def project(row: Project, permission: Permission) -> project_pb2.Project:
@@ -79,6 +85,21 @@ def task(row: Task) -> pb.Task:
         job=task_pb2.Job.FromString(row.job) if row.job else None,
         start_time=_optional(row.start_time),
         end_time=_optional(row.end_time),
+    )
+
+
+def process_history(row: Process, missing: Sequence[str]) -> pb.ProcessHistory:
+    """What is known of the history of a process, of which so much is missing."""
+    more = len(missing) - MOST_GAPS
+    told = [*missing[: MOST_GAPS - 1], f"and {more + 1} more"] if more > 0 else missing
+    return pb.ProcessHistory(
+        process_id=row.process_id,
+        state=row.state.value,  # type: ignore[arg-type]
+        event_count=row.last_position,
+        complete=terminal(row.state) and not missing,
+        settle_time=to_timestamp(row.settled_us) if row.settled_us is not None else None,
+        gaps=told,
+        times_asked=row.times_asked,
     )
 
 

@@ -204,6 +204,7 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
     ("ListExperiments", OK, {"project": "seed-project"}),
     ("WatchExperiment", NOT_FOUND, EXPERIMENT),
     ("ListExperimentEvents", NOT_FOUND, {"experiment_id": "$launched"}),
+    ("CheckHistory", NOT_FOUND, {"experiment_id": "$launched"}),
     ("ExplainExperiment", NOT_FOUND, EXPERIMENT),
     ("ListOutputs", NOT_FOUND, {"experiment_id": "$launched"}),
     ("PauseExperiment", NOT_FOUND, EXPERIMENT),

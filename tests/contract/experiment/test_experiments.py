@@ -157,6 +157,7 @@ def test_what_another_tenant_sees(service, refused):
         (theirs.ValidateExperiment, pb.ValidateExperimentRequest),
         (theirs.LaunchExperiment, pb.LaunchExperimentRequest),
         (theirs.ListExperimentEvents, pb.ListExperimentEventsRequest),
+        (theirs.CheckHistory, pb.CheckHistoryRequest),
         (theirs.ListOutputs, pb.ListOutputsRequest),
         (lambda request: list(theirs.WatchExperiment(request)), pb.WatchExperimentRequest),
     ]

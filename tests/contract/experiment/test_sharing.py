@@ -60,6 +60,7 @@ def every_call(who, experiment_id):
         lambda: calls.GetExperiment(pb.GetExperimentRequest(**named)),
         lambda: next(calls.WatchExperiment(pb.WatchExperimentRequest(**named))),
         lambda: calls.ListExperimentEvents(pb.ListExperimentEventsRequest(**named)),
+        lambda: calls.CheckHistory(pb.CheckHistoryRequest(**named)),
         lambda: calls.ListOutputs(pb.ListOutputsRequest(**named)),
         lambda: who.shares.ListShares(sharing_pb2.ListSharesRequest(entity=shared)),
         lambda: who.shares.ListShares(sharing_pb2.ListSharesRequest(entity=phages)),

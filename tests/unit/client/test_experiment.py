@@ -238,6 +238,31 @@ def test_events_of_all_pages(mesh, vahana):
     assert [line.split()[0] for line in shown] == ["#", "1", "2", "3"]
 
 
+def test_events_are_checked_of_all_processes(mesh, vahana):
+    def page(request: pb.CheckHistoryRequest) -> pb.CheckHistoryResponse:
+        first = not request.page_token
+        known = {"state": "PROCESS_STATE_EXECUTING"} if first else {"state": "PROCESS_STATE_FAILED", "complete": True}
+        history = pb.ProcessHistory(process_id=f"proc-{2 if first else 1}", event_count=9, **known)
+        return pb.CheckHistoryResponse(histories=[history], next_page_token="more" if first else "")
+
+    mesh.answers["CheckHistory"] = page
+    shown = vahana("experiment", "events", "exp-1", "--check")
+    assert [line.split()[:4] for line in shown.out.splitlines()[1:]] == [
+        ["proc-2", "EXECUTING", "9", "not"],
+        ["proc-1", "FAILED", "9", "yes"],
+    ]
+    assert shown.code == ExitCode.OK
+
+
+def test_a_history_that_is_not_whole_fails_the_check(mesh, vahana):
+    gaps = ["the end of submit", "all that was told of cleanup"]
+    history = pb.ProcessHistory(process_id="proc-1", state="PROCESS_STATE_COMPLETED", gaps=gaps)
+    mesh.answers["CheckHistory"] = lambda _: pb.CheckHistoryResponse(histories=[history])
+    shown = vahana("experiment", "events", "exp-1", "--check")
+    assert "the end of submit; all that was told of cleanup" in shown.out
+    assert shown.code == ExitCode.FAILED
+
+
 def test_show_and_list(mesh, vahana):
     mesh.answers["ListExperiments"] = lambda _: pb.ListExperimentsResponse(experiments=[experiment(state="EXECUTING")])
     assert "EXECUTING" in vahana("experiment", "list").out

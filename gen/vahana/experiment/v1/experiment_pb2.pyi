@@ -1005,6 +1005,116 @@ class ListExperimentEventsResponse(_message.Message):
 Global___ListExperimentEventsResponse: _TypeAlias = ListExperimentEventsResponse  # noqa: Y015
 
 @_typing.final
+class CheckHistoryRequest(_message.Message):
+    """CheckHistoryRequest asks for a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    experiment_id: _builtins.str
+    """The experiment."""
+    page_size: _builtins.int
+    """Most processes in the page; 0 means 50, at most 100."""
+    page_token: _builtins.str
+    """From the last page's next_page_token."""
+    def __init__(
+        self,
+        *,
+        experiment_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment_id", b"experiment_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckHistoryRequest: _TypeAlias = CheckHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ProcessHistory(_message.Message):
+    """ProcessHistory says what is known of the history of a process."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    SETTLE_TIME_FIELD_NUMBER: _builtins.int
+    GAPS_FIELD_NUMBER: _builtins.int
+    TIMES_ASKED_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    state: _state_pb2.ProcessState.ValueType
+    """How it stands."""
+    event_count: _builtins.int
+    """Changes recorded so far."""
+    complete: _builtins.bool
+    """Whether it is proven that the process has ended and every change of it is recorded."""
+    times_asked: _builtins.int
+    """How often what is missing was asked for."""
+    @_builtins.property
+    def settle_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was settled, and the services told that they need not keep its messages; absent before."""
+
+    @_builtins.property
+    def gaps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is missing, in words, e.g. "of what the executor told of attempt 1 of submit: 2"; at most 100, the last of which then
+        says how many there are beside. Of a process that has not ended, what is missing between the changes that came.
+        """
+
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        state: _state_pb2.ProcessState.ValueType = ...,
+        event_count: _builtins.int = ...,
+        complete: _builtins.bool = ...,
+        settle_time: _timestamp_pb2.Timestamp | None = ...,
+        gaps: _abc.Iterable[_builtins.str] | None = ...,
+        times_asked: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settle_time", b"settle_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "event_count", b"event_count", "gaps", b"gaps", "process_id", b"process_id", "settle_time", b"settle_time", "state", b"state", "times_asked", b"times_asked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProcessHistory: _TypeAlias = ProcessHistory  # noqa: Y015
+
+@_typing.final
+class CheckHistoryResponse(_message.Message):
+    """CheckHistoryResponse is a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HISTORIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def histories(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProcessHistory]:
+        """The histories, those of the newest processes first."""
+
+    def __init__(
+        self,
+        *,
+        histories: _abc.Iterable[Global___ProcessHistory] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["histories", b"histories", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckHistoryResponse: _TypeAlias = CheckHistoryResponse  # noqa: Y015
+
+@_typing.final
 class ListOutputsRequest(_message.Message):
     """ListOutputsRequest names an experiment."""
 

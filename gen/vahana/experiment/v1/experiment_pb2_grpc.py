@@ -102,6 +102,11 @@ class ExperimentServiceStub:
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsRequest.SerializeToString,
                 response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsResponse.FromString,
                 _registered_method=True)
+        self.CheckHistory = channel.unary_unary(
+                '/vahana.experiment.v1.ExperimentService/CheckHistory',
+                request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CheckHistoryRequest.SerializeToString,
+                response_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CheckHistoryResponse.FromString,
+                _registered_method=True)
         self.ExplainExperiment = channel.unary_unary(
                 '/vahana.experiment.v1.ExperimentService/ExplainExperiment',
                 request_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ExplainExperimentRequest.SerializeToString,
@@ -232,6 +237,14 @@ class ExperimentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckHistory(self, request, context):
+        """CheckHistory says of the processes of an experiment, the newest first, whether their histories are proven to be whole, and
+        what is missing of those that are not. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainExperiment(self, request, context):
         """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
         service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
@@ -314,6 +327,11 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.ListExperimentEvents,
                     request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsRequest.FromString,
                     response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsResponse.SerializeToString,
+            ),
+            'CheckHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckHistory,
+                    request_deserializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CheckHistoryRequest.FromString,
+                    response_serializer=vahana_dot_experiment_dot_v1_dot_experiment__pb2.CheckHistoryResponse.SerializeToString,
             ),
             'ExplainExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainExperiment,
@@ -680,6 +698,33 @@ class ExperimentService:
             '/vahana.experiment.v1.ExperimentService/ListExperimentEvents',
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsRequest.SerializeToString,
             vahana_dot_experiment_dot_v1_dot_experiment__pb2.ListExperimentEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vahana.experiment.v1.ExperimentService/CheckHistory',
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.CheckHistoryRequest.SerializeToString,
+            vahana_dot_experiment_dot_v1_dot_experiment__pb2.CheckHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

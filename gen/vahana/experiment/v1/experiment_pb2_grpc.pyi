@@ -92,6 +92,10 @@ class ExperimentServiceStub:
     """
     ListExperimentEvents: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentEventsRequest, _experiment_pb2.ListExperimentEventsResponse]
     """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
+    CheckHistory: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.CheckHistoryRequest, _experiment_pb2.CheckHistoryResponse]
+    """CheckHistory says of the processes of an experiment, the newest first, whether their histories are proven to be whole, and
+    what is missing of those that are not. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+    """
     ExplainExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_pb2.ExplainExperimentRequest, _experiment_pb2.ExplainExperimentResponse]
     """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
     service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
@@ -163,6 +167,10 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     """
     ListExperimentEvents: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentEventsRequest, _experiment_pb2.ListExperimentEventsResponse]  # type: ignore[assignment]
     """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
+    CheckHistory: _aio.UnaryUnaryMultiCallable[_experiment_pb2.CheckHistoryRequest, _experiment_pb2.CheckHistoryResponse]  # type: ignore[assignment]
+    """CheckHistory says of the processes of an experiment, the newest first, whether their histories are proven to be whole, and
+    what is missing of those that are not. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+    """
     ExplainExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ExplainExperimentRequest, _experiment_pb2.ExplainExperimentResponse]  # type: ignore[assignment]
     """ExplainExperiment says what an experiment that has not ended waits for, since when, and what happens next. Where another
     service does not answer, that is told, with what was known last. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
@@ -309,6 +317,16 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_pb2.ListExperimentEventsResponse, _abc.Awaitable[_experiment_pb2.ListExperimentEventsResponse]]:
         """ListExperimentEvents pages through the history, the oldest first. Fails with NOT_FOUND (NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def CheckHistory(
+        self,
+        request: _experiment_pb2.CheckHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_pb2.CheckHistoryResponse, _abc.Awaitable[_experiment_pb2.CheckHistoryResponse]]:
+        """CheckHistory says of the processes of an experiment, the newest first, whether their histories are proven to be whole, and
+        what is missing of those that are not. READ is enough. Fails with NOT_FOUND (NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ExplainExperiment(
