@@ -43,6 +43,8 @@ def test_an_experiment_gives_the_rate_bowtie2_gives_by_hand(bowtie2, by_hand, tm
     assert rate(bowtie2.ok("experiment", "logs", experiment_id, "--stderr")) == by_hand
     states = {task["task_id"]: task["state"] for task in bowtie2.data("experiment", "show", experiment_id)["tasks"]}
     assert set(states.values()) == {"TASK_STATE_COMPLETED"}
+    (history,) = bowtie2.data("experiment", "events", experiment_id, "--check")
+    assert (history["complete"], history["gaps"]) == (True, [])
 
 
 def test_the_demo_ends_with_the_experiment_completed_and_leaves_nothing(by_hand, tmp_path):
