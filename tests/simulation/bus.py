@@ -187,13 +187,17 @@ class Member:
         return min([5.0, *(max(0.0, (until - self._kernel.now_us) / SECOND) for until in waits)])
 
     def commit(self, received: Sequence[Received]) -> None:
-        """See bus.api. What was taken away meanwhile is not committed."""
+        """See bus.api. What was taken away meanwhile is not committed; as in Kafka, what was committed before gives way
+        to it, were it higher: of a topic that was lost it may be.
+        """
         trouble = self._kernel.boundary("commit offsets", "not committed", "answer lost")
         if trouble != "not committed":
+            ends: dict[TopicPartition, int] = {}
             for message in received:
                 place = (message.topic, message.partition)
-                if self._group.owners.get(place) is self:
-                    self._group.committed[place] = max(self._group.committed.get(place, 0), message.offset + 1)
+                ends[place] = max(ends.get(place, 0), message.offset + 1)
+            mine = {place: end for place, end in ends.items() if self._group.owners.get(place) is self}
+            self._group.committed.update(mine)
         if trouble:
             raise Unavailable(f"the broker did not answer: {trouble}")
         self._kernel.boundary("offsets committed")
