@@ -15,6 +15,8 @@ from vahana_client.mesh.kafka import LocalKafka
 
 PATIENCE = 20.0
 
+every_protocol = pytest.mark.parametrize("harness", ["memory", "kafka", "kafka-classic"], indirect=True)
+
 
 class Harness:
     """A bus, and the server behind it."""
@@ -68,6 +70,26 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
     yield Harness(bus, hasty, server.broker)
     bus.close()
     hasty.close()
+
+
+@pytest.fixture
+def publish(harness):
+    producer = harness.bus.producer()
+    yield producer.publish
+    producer.close()
+
+
+@pytest.fixture
+def join(harness):
+    members = []
+
+    def join(group, *topics, **more):
+        members.append(harness.bus.consumer(group, topics, **more))
+        return members[-1]
+
+    yield join
+    for member in members:
+        member.close()
 
 
 @pytest.fixture

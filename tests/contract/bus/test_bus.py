@@ -7,8 +7,7 @@ import pytest
 from services.chassis.bus.api import Message
 from services.chassis.bus.topics import Topic
 from services.chassis.errors import Unavailable
-
-every_protocol = pytest.mark.parametrize("harness", ["memory", "kafka", "kafka-classic"], indirect=True)
+from tests.contract.bus.conftest import every_protocol
 
 
 def messages(topic, count, keys=1, start=0):
@@ -19,26 +18,6 @@ def messages(topic, count, keys=1, start=0):
 
 def numbers(received):
     return [int(message.value) for message in received]
-
-
-@pytest.fixture
-def publish(harness):
-    producer = harness.bus.producer()
-    yield producer.publish
-    producer.close()
-
-
-@pytest.fixture
-def join(harness):
-    members = []
-
-    def join(group, *topics, **more):
-        members.append(harness.bus.consumer(group, topics, **more))
-        return members[-1]
-
-    yield join
-    for member in members:
-        member.close()
 
 
 def test_what_arrives_is_what_was_sent(harness, publish, join, read):

@@ -2,12 +2,9 @@
 
 import time
 
-import pytest
-
 from services.chassis.bus.api import Message
 from services.chassis.bus.lanes import Lane, partitions, places
-
-every_protocol = pytest.mark.parametrize("harness", ["memory", "kafka", "kafka-classic"], indirect=True)
+from tests.contract.bus.conftest import every_protocol
 
 
 def messages(topic, lane, numbers, keys=12):
@@ -23,26 +20,6 @@ def in_order_by_key(received, keys=12):
     for message in received:
         found.setdefault(message.key, []).append(int(message.value))
     return all(of_key == sorted(of_key) for of_key in found.values())
-
-
-@pytest.fixture
-def publish(harness):
-    producer = harness.bus.producer()
-    yield producer.publish
-    producer.close()
-
-
-@pytest.fixture
-def join(harness):
-    members = []
-
-    def join(group, *topics, **more):
-        members.append(harness.bus.consumer(group, topics, **more))
-        return members[-1]
-
-    yield join
-    for member in members:
-        member.close()
 
 
 def test_each_message_takes_a_partition_of_its_lane(harness, publish, join, read):
