@@ -19,22 +19,32 @@ class Histories:
         self._db, self._outbox = db, outbox
 
     def take(self, envelopes: Sequence[event_pb2.Envelope]) -> Counter[str]:
-        """Do what a batch asks for, in its order; return how many asked for nothing that is kept here."""
+        """Do what a batch asks for: first what is wanted, since nothing is wanted of what is settled. Return how many
+        asked for nothing that is kept here.
+        """
         return self._db.together(lambda tx: self._take(tx, envelopes))
 
     def _take(self, tx: Tx, envelopes: Sequence[event_pb2.Envelope]) -> Counter[str]:
-        done = [self._take_one(tx, envelope) for envelope in envelopes]
-        return Counter({UNKNOWN: done.count(False)})
+        ended = storage.standing(tx, {_process_of(each) for each in envelopes})
+        known = [each for each in envelopes if (each.tenant, _process_of(each)) in ended]
+        for each in known:
+            if each.history_wanted.process_id:
+                self._outbox.resend_key(tx, STATUS, each.history_wanted.process_id)
+        settled = [each for each in known if each.history_settled.process_id]
+        if settled:
+            self._let_go(tx, {_process_of(each): ended[each.tenant, _process_of(each)] for each in settled})
+        return Counter({UNKNOWN: len(envelopes) - len(known)})
 
-    def _take_one(self, tx: Tx, envelope: event_pb2.Envelope) -> bool:
-        settled, wanted = envelope.history_settled.process_id, envelope.history_wanted.process_id
-        if not storage.tenant_has(tx, envelope.tenant, settled or wanted):
-            return False
-        if wanted:
-            self._outbox.resend_key(tx, STATUS, wanted)
-        else:
-            # What is not marked as sent has been recorded all the same, unless something of it goes on here.
-            ended = not storage.open_of(tx, envelope.tenant, settled)
-            self._outbox.forget(tx, [settled], unsent=ended)
-            storage.thin_out(tx, settled)
-        return True
+    def _let_go(self, tx: Tx, settled: dict[str, bool]) -> None:
+        """Forget what was sent. What is not marked as sent has been recorded all the same, unless something of its
+        process goes on here.
+        """
+        for over in (True, False):
+            keys = [process_id for process_id, ended in settled.items() if ended is over]
+            if keys:
+                self._outbox.forget(tx, keys, unsent=over)
+        storage.thin_out(tx, settled)
+
+
+def _process_of(envelope: event_pb2.Envelope) -> str:
+    return envelope.history_settled.process_id or envelope.history_wanted.process_id

@@ -179,15 +179,17 @@ def open_of(tx: Tx, tenant: str, process_id: str) -> list[Claim]:
     return claims(tx, SELECT.where(*open_).order_by(table.c.created_us))
 
 
-def tenant_has(tx: Tx, tenant: str, process_id: str) -> bool:
-    """Tell whether there are claims of a process, and they are the tenant's."""
-    theirs = (table.c.process_id == process_id, table.c.tenant == tenant)
-    return tx.execute(sa.select(table.c.attempt).where(*theirs).limit(1)).first() is not None
+def standing(tx: Tx, process_ids: Collection[str]) -> dict[tuple[str, str], bool]:
+    """Of which of these processes there are claims, by tenant and process id, and whether all of them have ended."""
+    ended = sa.func.min(sa.case((table.c.state == ClaimState.ENDED, 1), else_=0))
+    of = (table.c.tenant, table.c.process_id)
+    query = sa.select(*of, ended.label("ended")).where(table.c.process_id.in_(sorted(process_ids))).group_by(*of)
+    return {(row.tenant, row.process_id): bool(row.ended) for row in tx.execute(query)}
 
 
-def thin_out(tx: Tx, process_id: str) -> None:
-    """Keep no more of a process's ended claims than bars their dispatches, which may come again."""
-    ended = (table.c.process_id == process_id, table.c.state == ClaimState.ENDED)
+def thin_out(tx: Tx, process_ids: Collection[str]) -> None:
+    """Keep no more of the ended claims of processes than bars their dispatches, which may come again."""
+    ended = (table.c.process_id.in_(sorted(process_ids)), table.c.state == ClaimState.ENDED)
     tx.execute(sa.update(table).where(*ended).values(dispatch=b"", job=b"", reason=""))
 
 
