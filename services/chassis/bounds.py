@@ -1,5 +1,5 @@
-"""What a field of a message may hold at most. Whoever reads messages asks here first: a value that no table can keep,
-or no reader can show, is refused where it comes in. All raise ValueError that names field and fault.
+"""What a field of a message may hold. Whoever reads messages asks here first: a value that no table can keep, or no
+reader can show, is refused where it comes in, or replaced in a text. Checks raise ValueError that names field and fault.
 """
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +13,11 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _LONGEST_SECONDS = 315_576_000_000
 """Ten thousand years, which is as far as a Duration goes."""
 _LAST_NANO = 999_999_999
+
+
+def storable(text: str) -> str:
+    """Return the text without what databases refuse: PostgreSQL keeps no NUL, and nothing keeps half a character."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def check_name(field: str, value: str, longest: int) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from services.chassis import clock
+from services.chassis.bounds import storable
 from services.chassis.bus.api import Received
 from services.chassis.db import Tx, insert_ignore, now_us
 
@@ -41,9 +42,9 @@ class Parked:
         """
         place = Place(received.topic, received.partition, received.offset, consumer)
         values = {
-            "key": _storable(received.key)[:LONGEST_KEY],
+            "key": storable(received.key)[:LONGEST_KEY],
             "value": received.value,
-            "reason": _storable(reason)[:LONGEST_REASON],
+            "reason": storable(reason)[:LONGEST_REASON],
             "parked_us": clock.now_us(),
         }
         if insert_ignore(tx, self._table, [place._asdict() | values]):
@@ -62,7 +63,7 @@ class Parked:
         if after is not None:
             query = query.where(sa.tuple_(*places) > after)
         if key:
-            query = query.where(self._table.c.key == _storable(key)[:LONGEST_KEY])
+            query = query.where(self._table.c.key == storable(key)[:LONGEST_KEY])
         return tx.execute(query).all()
 
     def discard(self, tx: Tx, place: Place) -> int:
@@ -84,7 +85,7 @@ class Parked:
 
     def unparking_failed(self, tx: Tx, place: Place, reason: str | None) -> int:
         """Let others try again, and say why it failed; None leaves the reason. Returns how many rows that were."""
-        told = {} if reason is None else {"reason": _storable(reason)[:LONGEST_REASON]}
+        told = {} if reason is None else {"reason": storable(reason)[:LONGEST_REASON]}
         again = sa.update(self._table).where(*self._is(place)).values(unparking_until_us=None, **told)
         return tx.execute(again).rowcount
 
@@ -98,8 +99,3 @@ class Parked:
     def _free(self, tx: Tx) -> sa.ColumnElement[bool]:
         until = self._table.c.unparking_until_us
         return sa.or_(until.is_(None), until <= now_us(tx))
-
-
-def _storable(text: str) -> str:
-    """Return the text without what databases refuse: setting a message aside must not fail for what is in it."""
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

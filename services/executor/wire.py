@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 from services.chassis import clock
+from services.chassis.bounds import storable
 from services.chassis.bus.topics import NO_TENANT
 from services.executor.channels.api import Site
 from services.executor.domain import places
@@ -30,7 +31,7 @@ def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int, canc
     """Return the claim for a dispatch. Monitoring is watched from the beginning, which its first event tells; all else
     waits for a worker. So is, where it is to be ended (`cancel_reason`), what may run on the host already.
     """
-    cancel_reason = cancel_reason or _storable(dispatch.cancel_reason)
+    cancel_reason = cancel_reason or storable(dispatch.cancel_reason)
     monitoring = dispatch.type == state_pb2.TASK_TYPE_MONITORING
     watched = monitoring or (bool(cancel_reason) and dispatch.type in LEAVES_JOBS)
     site = site_of(tenant, dispatch.target)
@@ -70,12 +71,7 @@ def new_claim(tenant: str, dispatch: event_pb2.TaskDispatched, now_us: int, canc
 
 def wish(canceled: event_pb2.TaskCanceled) -> str:
     """Return why an attempt is to be ended; never empty."""
-    return _storable(canceled.reason) or "canceled"
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL keeps no NUL in a text."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return storable(canceled.reason) or "canceled"
 
 
 def key_of(message: event_pb2.TaskDispatched | event_pb2.TaskCanceled) -> Key:

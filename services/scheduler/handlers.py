@@ -173,9 +173,10 @@ class Handlers:
         if not launches:
             return [], Counter()
         with self.db.read() as tx:
-            known = storage.tenants_of(tx, {launch.process_id for launch in launches})
+            known = storage.standing(tx, {launch.process_id for launch in launches})
         fresh = {launch.process_id: launch for launch in launches if launch.process_id not in known}
-        foreign = sum(known.get(launch.process_id, launch.tenant) != launch.tenant for launch in launches)
+        taken_up = [launch for launch in launches if launch.process_id in known]
+        foreign = sum(known[launch.process_id][0] != launch.tenant for launch in taken_up)
         again = len(launches) - len(fresh) - foreign
         planned = list(zip(fresh.values(), self.plans.fetch(list(fresh.values())), strict=True))
         for launch, plan in planned:

@@ -21,8 +21,8 @@ def take(tx: Connection, outbox: Outbox, told: Sequence[HistoryNews]) -> int:
     """
     if not told:
         return 0
-    ended = storage.standing(tx, {each.process_id for each in told})
-    fitting = [each for each in told if _fits(each, ended)]
+    known = storage.standing(tx, {each.process_id for each in told})
+    fitting = [each for each in told if _fits(each, known)]
     for each in fitting:
         if not each.settled:
             outbox.resend_key(tx, STATUS, each.process_id)
@@ -34,9 +34,9 @@ def take(tx: Connection, outbox: Outbox, told: Sequence[HistoryNews]) -> int:
     return len(told) - len(fitting)
 
 
-def _fits(told: HistoryNews, ended: dict[tuple[str, str], bool]) -> bool:
-    key = (told.tenant, told.process_id)
-    fits = key in ended and (ended[key] or not told.settled)
+def _fits(told: HistoryNews, known: dict[str, tuple[str, bool]]) -> bool:
+    tenant, ended = known.get(told.process_id, (None, False))
+    fits = tenant == told.tenant and (ended or not told.settled)
     if not fits:
         _log.warning("news of a history ignored", tenant=told.tenant, process_id=told.process_id, settled=told.settled)
     return fits

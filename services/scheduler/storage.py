@@ -61,21 +61,12 @@ def lock_runs(tx: Connection, process_ids: Collection[str]) -> dict[str, Run]:
     return found
 
 
-def tenants_of(tx: Connection, process_ids: Collection[str]) -> dict[str, str]:
-    """Whose those of these processes are that have a run."""
-    found: dict[str, str] = {}
+def standing(tx: Connection, process_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+    """Which of these processes have a run: whose each is, and whether it has ended."""
+    found: dict[str, tuple[str, bool]] = {}
     for part in _chunks(process_ids):
-        query = sa.select(run.c.process_id, run.c.tenant).where(run.c.process_id.in_(part))
-        found.update((row.process_id, row.tenant) for row in tx.execute(query))
-    return found
-
-
-def standing(tx: Connection, process_ids: Collection[str]) -> dict[tuple[str, str], bool]:
-    """Which of these processes have a run, by tenant and process id, and whether it has ended."""
-    found: dict[tuple[str, str], bool] = {}
-    for part in _chunks(sorted(process_ids)):
-        query = sa.select(run.c.tenant, run.c.process_id, run.c.ended_us).where(run.c.process_id.in_(part))
-        found.update(((row.tenant, row.process_id), row.ended_us is not None) for row in tx.execute(query))
+        query = sa.select(run.c.process_id, run.c.tenant, run.c.ended_us).where(run.c.process_id.in_(part))
+        found.update((row.process_id, (row.tenant, row.ended_us is not None)) for row in tx.execute(query))
     return found
 
 

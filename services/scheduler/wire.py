@@ -11,6 +11,7 @@ from services.chassis.bounds import (
     check_name,
     check_number,
     check_time,
+    storable,
 )
 from services.chassis.bus import lanes
 from services.chassis.bus.topics import CANCEL, STATUS, TASK_TOPICS
@@ -59,15 +60,15 @@ def read_intent(envelope: event_pb2.Envelope) -> Intended:
         content.process_id,
         Intent(content.intent),
         content.seq,
-        _storable(content.caller),
-        _storable(content.comment),
+        storable(content.caller),
+        storable(content.comment),
     )
 
 
 def read_health(envelope: event_pb2.Envelope) -> HostTold:
     """What an executor says of a host. ValueError for a health there is not, or a host of no name."""
     content = envelope.host_health_changed
-    host = _storable(content.host)
+    host = storable(content.host)
     if not 0 < len(host) <= LONGEST_HOST or not 0 < content.seq < 2**63:
         raise ValueError(f"not the health of a host: {host[:100]!r}, number {content.seq}")
     return HostTold(host, Health(content.health), content.seq)
@@ -91,7 +92,7 @@ def read_report(envelope: event_pb2.Envelope) -> Report:
         attempt=content.attempt,
         seq=content.seq,
         state=TaskState(content.task_state),
-        reason=_storable(content.reason),
+        reason=storable(content.reason),
         condition=content.condition_code,
         blocked=content.blocked,
         retryable=content.retryable,
@@ -111,11 +112,6 @@ def _check_job(job: task_pb2.Job) -> None:
     if job.state:
         JobState(job.state)
     check_time("job.submitted_at", job.submitted_at)
-
-
-def _storable(text: str) -> str:
-    """Programs print anything; PostgreSQL keeps no NUL in a text."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def policy_of(task: Task) -> Policy:

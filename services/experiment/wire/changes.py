@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.chassis.bounds import storable
 from services.chassis.clock import from_timestamp
 from services.experiment.domain.completeness import SCHEDULER, Told
 from services.experiment.domain.projection import ProcessReport, TaskReport
@@ -21,7 +22,7 @@ def process_report(message: event_pb2.StatusChanged) -> ProcessReport | None:
         state=ProcessState(message.process_state),
         seq=message.seq,
         phase=message.phase,
-        reason=_text(message.reason),
+        reason=storable(message.reason),
         condition_code=message.condition_code,
     )
 
@@ -36,7 +37,7 @@ def task_report(message: event_pb2.StatusChanged, tenant: str) -> TaskReport | N
         seq=message.seq,
         time=from_timestamp(message.time),
         given_up=message.source == SCHEDULER,
-        reason=_text(message.reason),
+        reason=storable(message.reason),
         condition_code=message.condition_code,
         job=message.job.SerializeToString() if message.HasField("job") else b"",
         output=_output(message, tenant),
@@ -62,8 +63,3 @@ def _output(message: event_pb2.StatusChanged, tenant: str) -> Output | None:
         return None
     file = message.file
     return Output(tenant, message.process_id, file.name, file.file_name, file.sha256, file.size)
-
-
-def _text(text: str) -> str:
-    """PostgreSQL keeps no NUL in a text; what a host wrote to its standard error may hold one."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
