@@ -1,5 +1,5 @@
 """What a field of a message may hold. Whoever reads messages asks here first: a value that no table can keep, or no
-reader can show, is refused where it comes in, or replaced in a text. Checks raise ValueError that names field and fault.
+reader can show, is refused where it comes in, or replaced in a text. Checks raise ValueError and name field and fault.
 """
 
 from google.protobuf.duration_pb2 import Duration
