@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from services.chassis.bus.api import Received
+from services.chassis.bus.topics import STATUS
 from services.chassis.parked import Parked
 from tests.contract.every_rpc.rpcs import rpcs
 from vahana.event.v1 import event_pb2
@@ -18,7 +19,9 @@ CONSUMERS = {
     "registry": "sync",
     "scheduler": "process",
 }
-SOUND = event_pb2.Envelope(id="msg-1", tenant="default", source="scheduler", status_changed={"process_id": "p"})
+SOUND = event_pb2.Envelope(
+    id="msg-1", tenant="default", aggregate_id="p", source="scheduler", status_changed={"process_id": "p"}
+)
 """Of the scheduler's own: it takes it and does nothing."""
 WRONG = event_pb2.Envelope(id="msg-1", tenant="default")
 """Of no kind that anybody knows."""
@@ -36,9 +39,9 @@ class Parking:
     def stub(self, who="admin"):
         return self._served.stub(self._grpc.ParkedServiceStub, who)
 
-    def park(self, offset, value, key="proc-1"):
+    def park(self, offset, value, key="proc-1", topic="t"):
         with self._served.chassis.db.write() as tx:
-            self.parked.add(tx, self._consumer, Received("t", key, value, (), 2, offset), "as it was")
+            self.parked.add(tx, self._consumer, Received(topic, key, value, (), 2, offset), "as it was")
 
     def listed(self, **request):
         return self.stub().ListParkedMessages(self.pb.ListParkedMessagesRequest(**request))
@@ -105,7 +108,7 @@ def test_no_one_but_operators_may(parking, refused):
 
 def test_one_that_can_be_handled_now_is_parked_no_longer(mesh):
     parking = Parking(mesh["scheduler"], "scheduler")
-    parking.park(0, SOUND.SerializeToString())
+    parking.park(0, SOUND.SerializeToString(), key="p", topic=STATUS.name)
     (one,) = parking.listed().messages
     parking.stub().UnparkMessage(parking.pb.UnparkMessageRequest(parked_id=one.parked_id))
     assert not parking.listed().messages

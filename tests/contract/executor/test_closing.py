@@ -139,7 +139,9 @@ def publish(bus: MemoryBus, lane: Lane, count: int) -> None:
     producer = bus.producer()
     for number in range(count):
         order = dispatch(f"{lane.name}-{number}", process_id=f"proc-{number}", lane=task_pb2.Lane.ValueType(lane))
-        envelope = event_pb2.Envelope(id=f"{lane}-{number}", tenant="default", task_dispatched=order)
+        envelope = event_pb2.Envelope(
+            id=f"{lane}-{number}", tenant="default", aggregate_id=order.process_id, task_dispatched=order
+        )
         producer.publish([Message(TOPIC.name, order.process_id, envelope.SerializeToString(), lane=lane)])
 
 
