@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 import grpc
@@ -28,6 +28,8 @@ _log = log.get(__name__)
 _HOP = frozenset({"user-agent", "te", "content-type", REQUEST_ID_KEY})
 _OF_GRPC = ("grpc-", ":")
 _AUTHORIZATION = "authorization"
+_WRITE_FAILED = "Internal error from Core"
+"""What grpc.aio makes of a request it could not send."""
 
 
 class Forwarder:
@@ -107,22 +109,52 @@ class Forwarder:
     async def _passed(self, context: Any, *request: bytes) -> AsyncIterator[Any]:
         """Around one call to the backend: however it ends here, it ends there, and the other way round."""
         async with self._guard.call(context, patient=False, endless=self._route.endless):
-            call = self._start(context, *request)
+            call, ended = self._start(context, *request), list[grpc.aio.AioRpcError]()
+            call.add_done_callback(lambda _: ended.append(_status(call)))
             try:
                 yield call
             except grpc.aio.AioRpcError as error:
-                await self._pass_error(error, context)
+                await self._pass_error(_true(error, ended), context)
             finally:
                 call.cancel()
 
     async def _pass_error(self, error: grpc.aio.AioRpcError, context: Any) -> None:
         trailers: Any = tuple(error.trailing_metadata() or ())
-        if error.code() is grpc.StatusCode.UNAVAILABLE and not any(key == DETAILS_KEY for key, _ in trailers):
+        if _of_grpc_itself(error) and not any(key == DETAILS_KEY for key, _ in trailers):
             # The details name the service's address, which is nothing to callers.
             backend = self._route.backend
             _log.warning("a service does not answer", backend=backend, details=error.details())
             await refuse(context, Unavailable(f"the service {backend} does not answer; call again later"))
         await context.abort(error.code(), error.details() or "", trailers)
+
+
+def _of_grpc_itself(error: grpc.aio.AioRpcError) -> bool:
+    """Whether it may be the connection that failed: so it is where a service has not said so itself."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE or error.details() == _WRITE_FAILED
+
+
+def _true(error: grpc.aio.AioRpcError, ended: Sequence[grpc.aio.AioRpcError]) -> grpc.aio.AioRpcError:
+    """What the backend said: a request under way when the backend has ended the call fails, and grpc.aio puts that in
+    the place of the status it had received (grpc/grpc#36066)."""
+    if error.details() != _WRITE_FAILED or not ended or ended[0].code() is grpc.StatusCode.OK:
+        return error
+    return ended[0]
+
+
+def _status(call: Any) -> grpc.aio.AioRpcError:
+    """The status of a call that is done."""
+    code, details, trailers = map(_at_once, (call.code(), call.details(), call.trailing_metadata()))
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailers, details)
+
+
+def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as returned:
+        return returned.value
+    coroutine.close()
+    raise AssertionError("a call that is done knows its status")
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import threading
 import time
@@ -105,6 +106,16 @@ def test_an_upload_refused_half_way_says_why_at_once(channel):
     hold.set()
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.DATA_LOSS, "enough")
     assert time.monotonic() - began < 10
+
+
+def test_an_upload_refused_while_more_is_sent_says_why(channel):
+    upload = data_pb2_grpc.DataServiceStub(channel).UploadFile
+    for _ in range(40):
+        first = [data_pb2.UploadFileRequest(chunk=b"refuse")]
+        rest = (data_pb2.UploadFileRequest(chunk=b"x" * 65_536) for _ in range(64))
+        with pytest.raises(grpc.RpcError) as caught:
+            upload(itertools.chain(first, rest), metadata=[bearer("user")])
+        assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.DATA_LOSS, "enough")
 
 
 def test_a_watch_shows_changes_as_they_come(gateway, backends):
