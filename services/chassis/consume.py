@@ -13,7 +13,7 @@ from services.chassis.bus.api import Bus, Consumer, Received
 from services.chassis.bus.lanes import places
 from services.chassis.bus.topics import Topic
 from services.chassis.db import Database
-from services.chassis.deaths import Deaths
+from services.chassis.deaths import Care, Deaths
 from services.chassis.errors import Unavailable
 from services.chassis.failpoints import failpoint
 from services.chassis.incarnations import Incarnations
@@ -103,7 +103,7 @@ class ConsumerLoop:
             work = _Work(pending=received, size=len(received))
             if received:
                 handled.add(self._finish(consumer, stop, work))
-            if handled.messages and (not received or work.careful or handled.due(self._batch)):
+            if handled.messages and (not received or work.care or handled.due(self._batch)):
                 self._commit(consumer, stop, handled)
         with contextlib.suppress(Unavailable):  # what is not committed is handled again, to no effect
             consumer.commit(handled.messages)
@@ -164,24 +164,24 @@ class ConsumerLoop:
                 for _ in self._rests(stop, work.outages, error):
                     consumer.handled(work.done)
                     work.keep(consumer.retain)
-        if work.careful:
-            self._deaths.flush()
+        if work.care and work.done:
+            self._deaths.forget(work.done)
         consumer.handled(work.done)
         return work.done
 
     def _step(self, work: "_Work") -> None:
         """Take effect of the next chunk."""
         first = work.pending[0]
-        if work.careful is None:
-            work.take_care(self._suspects(work.pending))
+        if work.care is None:
+            work.take_care(self._care(work.pending))
         if work.failures == FAILURES_TO_PARK:
             self._park(first, f"failed {FAILURES_TO_PARK} times; the last: {work.error}")
-        elif work.careful and self._deaths.count(first) > FAILURES_TO_PARK:
+        elif work.care is Care.EACH and self._deaths.count(first) > FAILURES_TO_PARK:
             last = work.error or "the process died"
             self._park(first, f"failed or ended the process {FAILURES_TO_PARK} times; the last: {last}")
         elif not self._took_effect(work):
             return
-        if work.careful:
+        if work.care is Care.EACH:
             self._deaths.handled(first)
         work.advance()
 
@@ -189,7 +189,7 @@ class ConsumerLoop:
         try:
             self._take_effect(work.pending[: work.size])
         except Unavailable:
-            if work.careful:
+            if work.care is Care.EACH:
                 self._deaths.uncount(work.pending[0])
             raise
         except Exception as error:
@@ -198,11 +198,11 @@ class ConsumerLoop:
             return False
         return True
 
-    def _suspects(self, batch: Sequence[Received]) -> bool:
-        suspects = self._deaths.suspects(batch, self._batch)
-        if suspects:
-            self._log.warning("who read this before did not stop in order: one by one", messages=len(batch))
-        return suspects
+    def _care(self, batch: Sequence[Received]) -> Care:
+        care = self._deaths.care(batch, self._batch)
+        if care:
+            self._log.warning("who read this before did not stop in order", messages=len(batch), care=care.name)
+        return care
 
     def _take_effect(self, chunk: Sequence[Received]) -> None:
         deliveries = []
@@ -255,12 +255,12 @@ class _Work:
     """Of the one message pending first."""
     error: str = ""
     outages: int = 0
-    careful: bool | None = None
-    """Whether its messages are counted, one by one; not known at first."""
+    care: Care | None = None
+    """Not known at first."""
 
-    def take_care(self, careful: bool) -> None:
-        self.careful = careful
-        if careful:
+    def take_care(self, care: Care) -> None:
+        self.care = care
+        if care is Care.EACH:
             self.size = 1
 
     def advance(self) -> None:

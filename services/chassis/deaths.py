@@ -2,13 +2,16 @@
 
 While all goes well a reader writes one row a partition, when the first message of it comes, and deletes that when it
 stops in order. A row somebody else left tells that they did not: the first messages of that partition are among those
-they had in hand, and are handled one by one, each counted before it is handled, in a transaction that also forgets the
-one before. What fails otherwise than by an outage leaves its count, as a death does.
+they had in hand. Mostly they have nothing to do with it, so they are handled as ever, but noted before. Where notes are
+found whoever wrote them died, too: then messages are handled one by one, each counted before it is handled, in a
+transaction that also forgets the one before. What fails otherwise than by an outage leaves its count, as a death does.
 """
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from enum import IntEnum
+from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -18,6 +21,16 @@ from services.chassis.errors import Unavailable
 from services.chassis.ids import new_id
 
 
+class Care(IntEnum):
+    """How messages are to be handled."""
+
+    NONE = 0
+    NOTED = 1
+    """As ever; whoever comes after a death finds them noted."""
+    EACH = 2
+    """One by one, each of them counted."""
+
+
 class Deaths:
     """The tables `reading` and `attempted`, as one member of a consumer group sees them. For use by one thread."""
 
@@ -25,22 +38,27 @@ class Deaths:
         """`reader` names the consumer group."""
         self._db, self._reader, self._me = db, reader, new_id("reader")
         self._reading, self._attempted = db.metadata.tables["reading"], db.metadata.tables["attempted"]
-        self._careful: dict[TopicPartition, int] = {}
-        """The offset before which each partition read from so far is handled with care."""
+        self._careful: dict[TopicPartition, tuple[int, Care]] = {}
+        """The care each partition read from so far is handled with, and the offset where that ends."""
         self._handled: list[Received] = []
-        """Counted and handled, their counts to be forgotten."""
+        """Counted one by one and handled since; their counts are to be forgotten."""
 
-    def suspects(self, batch: Sequence[Received], window: int) -> bool:
-        """Whether somebody may have died over a message of the batch: care is taken with the first `window` of each
-        partition. errors.Unavailable where that cannot be told now.
+    def care(self, batch: Sequence[Received], window: int) -> Care:
+        """The care that a batch is to be handled with, for which it is noted where that is due: somebody may have died
+        over the first `window` messages of a partition. errors.Unavailable where that cannot be told now.
         """
         first = {(each.topic, each.partition): each.offset for each in reversed(batch)}
         new = {place: offset for place, offset in first.items() if place not in self._careful}
         if new:
             with self._db.write() as tx:
                 died = self._take_over(tx, new)
-            self._careful |= {place: offset + window if place in died else 0 for place, offset in new.items()}
-        return any(offset < self._careful[place] for place, offset in first.items())
+            for place, offset in new.items():
+                self._careful[place] = (offset + window, died.get(place, Care.NONE))
+        care = max(self._care_at(place, offset) for place, offset in first.items())
+        if care is Care.NOTED:
+            with self._db.write() as tx:
+                insert_ignore(tx, self._attempted, [self._of(each) | {"digest": "", "count": 0} for each in batch])
+        return care
 
     def count(self, received: Received) -> int:
         """Count that a message is about to be handled, durably, and return how often it was with this."""
@@ -64,31 +82,31 @@ class Deaths:
             tx.execute(sa.delete(self._attempted).where(*self._are(of), columns.count < 1))
 
     def handled(self, received: Received) -> None:
-        """Take note that a counted message is handled; its count goes with the next one's, or with `flush`."""
+        """Take note that a counted message is handled: its count goes with the next one's."""
         self._handled.append(received)
 
-    def flush(self) -> None:
-        """Forget the counts of what is handled, before its offsets are committed. Repeated where the database is away,
-        with whatever is written next.
+    def forget(self, handled: Sequence[Received]) -> None:
+        """Forget notes and counts of what is handled, before its offsets are committed. Where the database is away they
+        stay until somebody else reads on from behind them.
         """
-        if not self._handled:
-            return
-        with suppress(Unavailable):
-            with self._db.write() as tx:
-                self._forget(tx, self._handled)
-            self._handled = []
+        with suppress(Unavailable), self._db.write() as tx:
+            self._forget(tx, handled)
+        self._handled = []
 
     def leave(self) -> None:
         """Stop in order: nobody needs to take care on our account. Where the database is away they will."""
-        self.flush()
         with suppress(Unavailable), self._db.write() as tx:
             mine = (self._reading.c.reader == self._reader, self._reading.c.holder == self._me)
             tx.execute(sa.delete(self._reading).where(*mine))
         self._careful.clear()
 
-    def _take_over(self, tx: Tx, new: Mapping[TopicPartition, int]) -> set[TopicPartition]:
+    def _care_at(self, place: TopicPartition, offset: int) -> Care:
+        until, care = self._careful[place]
+        return care if offset < until else Care.NONE
+
+    def _take_over(self, tx: Tx, new: Mapping[TopicPartition, int]) -> dict[TopicPartition, Care]:
         """Become the one who reads these partitions; return those of which somebody before us did not stop in order,
-        or which hold messages that somebody died over.
+        and those with messages that they had noted or counted.
         """
         reading, attempted = self._reading.c, self._attempted.c
         for (topic, partition), offset in new.items():
@@ -104,7 +122,8 @@ class Deaths:
             sa.select(attempted.topic, attempted.partition).where(attempted.reader == self._reader)
         ).all()
         self._hold(tx, new)
-        return {(row.topic, row.partition) for row in (*left, *counted)}
+        died = {(row.topic, row.partition): Care.NOTED for row in left}
+        return died | {(row.topic, row.partition): Care.EACH for row in counted}
 
     def _hold(self, tx: Tx, places: Collection[TopicPartition]) -> None:
         for topic, partition in sorted(places):
@@ -114,8 +133,11 @@ class Deaths:
                 tx.execute(sa.update(self._reading).where(*same).values(holder=self._me))
 
     def _forget(self, tx: Tx, handled: Sequence[Received]) -> None:
-        for each in handled:
-            tx.execute(sa.delete(self._attempted).where(*self._are(self._of(each))))
+        columns = self._attempted.c
+        for (topic, partition), each in groupby(sorted(handled, key=_place), key=_place):
+            place = (columns.reader == self._reader, columns.topic == topic, columns.partition == partition)
+            offsets = columns.offset.in_([received.offset for received in each])
+            tx.execute(sa.delete(self._attempted).where(*place, offsets))
 
     def _of(self, received: Received) -> dict[str, str | int]:
         return {
@@ -127,3 +149,7 @@ class Deaths:
 
     def _are(self, of: Mapping[str, str | int]) -> list[sa.ColumnElement[bool]]:
         return [self._attempted.c[name] == value for name, value in of.items()]
+
+
+def _place(received: Received) -> TopicPartition:
+    return received.topic, received.partition

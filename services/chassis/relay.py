@@ -21,7 +21,10 @@ from services.chassis.notices import listen
 from services.chassis.outbox import CHANNEL, Outbox
 
 LEASE = "relay"
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 5.0
+"""As long as a relay that was killed keeps others from sending. One that is late by more than that sends copies of what
+another has sent.
+"""
 KEPT_US = 14 * 24 * 3600 * 1_000_000
 """How long sent rows stay, to be sent again when asked for."""
 PURGE_EVERY_US = 3600 * 1_000_000

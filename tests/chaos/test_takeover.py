@@ -11,7 +11,7 @@ import pytest
 from bench.flow.takeover import taken_over
 from vahana_client.mesh.postgres import BINARIES
 
-WITH_OTHERS_BESIDE_SECONDS = 40.0
+WITH_OTHERS_BESIDE_SECONDS = 20.0
 
 
 @pytest.mark.timeout(400)

@@ -109,6 +109,24 @@ def test_members_of_a_group_share_the_messages(harness, publish, join):
     assert set(numbers(seen[0] + seen[1])) == set(range(sent))
 
 
+def test_members_share_each_topic_alike(harness, publish, join):
+    topics = [harness.topic(8), harness.topic(8)]
+    members = [join("g", *topics), join("g", *topics)]
+    seen = {0: set(), 1: set()}
+    deadline = time.monotonic() + 30
+    sent = 0
+    while time.monotonic() < deadline and not all(len(each) == len(topics) for each in seen.values()):
+        for topic in topics:
+            publish(messages(topic, 20, keys=20, start=sent))
+        sent += 20
+        for index, member in enumerate(members):
+            received = member.poll(0.3, 100)
+            # What the first one read before the other had joined says nothing.
+            seen[index] |= {each.topic for each in received} if seen[1] or index == 1 else set()
+            member.commit(received)
+    assert seen == {0: {topic.name for topic in topics}, 1: {topic.name for topic in topics}}
+
+
 @every_protocol
 def test_what_was_committed_before_partitions_move_is_not_delivered_again(harness, publish, join, read):
     topic = harness.topic(4)

@@ -12,7 +12,7 @@ from services.chassis.bus.api import Message, Received
 from services.chassis.bus.memory import MemoryBus
 from services.chassis.bus.topics import Topic
 from services.chassis.consume import ConsumerLoop
-from services.chassis.deaths import Deaths
+from services.chassis.deaths import Care, Deaths
 from services.chassis.errors import Unavailable
 from services.chassis.parked import Parked
 
@@ -27,7 +27,8 @@ class DiedError(BaseException):
 def rows(db, metadata):
     def rows(table):
         with db.read() as tx:
-            return tx.execute(sa.select(metadata.tables[table])).all()
+            of = metadata.tables[table]
+            return tx.execute(sa.select(of).order_by(*of.primary_key.columns)).all()
 
     return rows
 
@@ -64,16 +65,16 @@ def die_over(fatal):
     return handle
 
 
-def test_a_message_that_kills_is_parked_after_three_counted_deaths(db, rows):
+def test_a_message_that_kills_is_parked_after_three_deaths_over_it_alone(db, rows):
     def live():
         url = db.url.render_as_string(hide_password=False)
         command = [sys.executable, "-m", "tests.contract.platform.dying", url, "m-2", "5"]
         return subprocess.run(command, check=False, timeout=60).returncode
 
-    # The first death has nobody to count it: all were handled at once.
-    for deaths in range(4):
+    # The first death has nobody to note it, and the second one is of all that were noted.
+    for counts in ([], [0, 0, 0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]):
         assert live() == -signal.SIGKILL
-        assert [row.count for row in rows("attempted")] == ([deaths] if deaths else [])
+        assert [row.count for row in rows("attempted")] == counts
     assert live() == 0
     (row,) = rows("parked")
     assert (row.offset, row.reason) == (2, "failed or ended the process 3 times; the last: the process died")
@@ -86,15 +87,24 @@ def test_nothing_is_counted_while_all_goes_well(live, rows):
         assert rows("attempted") == rows("reading") == []
 
 
-def test_after_a_death_messages_are_handled_one_by_one_and_none_is_blamed(live, rows):
+def test_after_a_death_messages_are_handled_as_ever(live, rows):
     assert live(["a", "b", "c"], die_over("a"))[-1] == "died"
+    noted = []
+    assert live(["a", "b", "c"], lambda _: noted.extend(row.count for row in rows("attempted"))) == [["a", "b", "c"]]
+    assert noted == [0, 0, 0]
+    assert rows("attempted") == rows("parked") == rows("reading") == []
+
+
+def test_after_another_one_they_are_handled_one_by_one_and_none_is_blamed(live, rows):
+    for _ in range(2):
+        assert live(["a", "b", "c"], die_over("a")) == [["a", "b", "c"], "died"]
     assert live(["a", "b", "c"]) == [["a"], ["b"], ["c"]]
     assert rows("attempted") == rows("parked") == []
     assert live(["a", "b", "c"]) == [["a", "b", "c"]]
 
 
 def test_a_message_counted_before_an_orderly_stop_is_still_handled_with_care(live, rows):
-    for _ in range(3):
+    for _ in range(4):
         live(["a", "b"], die_over("b"))
     assert [row.count for row in rows("attempted")] == [2]
     assert live(["a"]) == [["a"]]
@@ -106,8 +116,8 @@ def test_failures_after_a_death_count_with_it(live, rows):
     def fail(_ids):
         raise ValueError("bad")
 
-    live(["a", "b"], die_over("a"))
-    live(["a", "b"], die_over("a"))
+    for _ in range(3):
+        live(["a", "b"], die_over("a"))
     calls = live(["a", "b"], lambda ids: fail(ids) if ids == ["a"] else None)
     assert calls == [["a"], ["a"], ["b"]]
     assert [row.reason for row in rows("parked")] == ["failed or ended the process 3 times; the last: ValueError: bad"]
@@ -123,9 +133,10 @@ def test_an_outage_after_a_death_counts_against_none(live, rows):
         if away and ids == ["a"]:
             raise away.pop()
 
-    live(["a", "b"], die_over("a"))
+    for _ in range(2):
+        live(["a", "b"], die_over("a"))
     assert live(["a", "b"], handle) == [["a"]] * 5 + [["b"]]
-    assert counts == [[1]] * 6
+    assert counts == [[1, 0]] + [[1, 0]] * 4 + [[1]]
     assert rows("attempted") == rows("parked") == []
 
 
@@ -137,17 +148,25 @@ def test_another_message_at_the_same_place_is_not_the_one_that_was_counted(db, m
 
 def test_counts_of_what_is_past_are_cleared_out(db, rows):
     Deaths(db, "g").count(Received("t", "p", b"", (), 0, 3))
-    assert not Deaths(db, "g").suspects([Received("t", "p", b"", (), 0, 4)], 10)
+    assert Deaths(db, "g").care([Received("t", "p", b"", (), 0, 4)], 10) is Care.NONE
     assert rows("attempted") == []
 
 
 def test_care_ends_with_the_window(db):
-    Deaths(db, "g").suspects([Received("t", "p", b"", (), 0, 0)], 2)
+    Deaths(db, "g").care([Received("t", "p", b"", (), 0, 0)], 2)
     after = Deaths(db, "g")
-    assert [after.suspects([Received("t", "p", b"", (), 0, offset)], 2) for offset in range(4)] == [1, 1, 0, 0]
+    taken = [after.care([Received("t", "p", b"", (), 0, offset)], 2) for offset in range(4)]
+    assert taken == [Care.NOTED, Care.NOTED, Care.NONE, Care.NONE]
 
 
 def test_other_partitions_are_not_suspected(db):
-    Deaths(db, "g").suspects([Received("t", "p", b"", (), 0, 0)], 2)
-    assert not Deaths(db, "g").suspects([Received("t", "p", b"", (), 1, 0)], 2)
-    assert not Deaths(db, "other").suspects([Received("t", "p", b"", (), 0, 0)], 2)
+    Deaths(db, "g").care([Received("t", "p", b"", (), 0, 0)], 2)
+    assert Deaths(db, "g").care([Received("t", "p", b"", (), 1, 0)], 2) is Care.NONE
+    assert Deaths(db, "other").care([Received("t", "p", b"", (), 0, 0)], 2) is Care.NONE
+
+
+def test_a_batch_with_messages_of_a_partition_noted_before_is_handled_one_by_one(db):
+    for _ in range(2):
+        Deaths(db, "g").care([Received("t", "p", b"", (), 0, 0)], 2)
+    both = [Received("t", "p", b"", (), 1, 0), Received("t", "p", b"", (), 0, 0)]
+    assert Deaths(db, "g").care(both, 2) is Care.EACH

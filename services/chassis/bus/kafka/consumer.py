@@ -247,5 +247,6 @@ def consumer_profile(group_protocol: str) -> dict[str, Any]:
         "fetch.error.backoff.ms": 50,
     }
     if group_protocol == "classic":  # KIP-848 has these on the broker and refuses them here
-        profile |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000}
-    return profile
+        return profile | {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000}
+    # By default one of two members may be given all of a busy topic, and the other one all of those that are idle.
+    return profile | {"group.remote.assignor": "range"}
