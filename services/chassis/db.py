@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,14 +61,36 @@ def insert_new(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> Se
     """Insert the rows whose keys are not taken yet; return the keys of those, in any order."""
     if not rows:
         return []
-    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    statement = insert.on_conflict_do_nothing().returning(*table.primary_key.columns)
-    return tx.execute(statement, list(rows)).all()
+    return tx.execute(_inserting_new(table, tx.dialect.name), list(rows)).all()
 
 
 def insert_ignore(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose keys are not taken yet; return how many that were."""
     return len(insert_new(tx, table, rows))
+
+
+def upsert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows; where a key is taken, all else that is there gives way. In an order of keys that all writers
+    share: so they never deadlock.
+    """
+    if rows:
+        tx.execute(_upserting(table, tx.dialect.name), list(rows))
+
+
+@lru_cache(maxsize=256)
+def _inserting_new(table: sa.Table, dialect: str) -> sa.Executable:
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key.columns)
+
+
+@lru_cache(maxsize=256)
+def _upserting(table: sa.Table, dialect: str) -> sa.Insert:
+    insert, key = _insert(table, dialect), table.primary_key.columns
+    others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in key}
+    return insert.on_conflict_do_update(index_elements=list(key), set_=others)
+
+
+def _insert(table: sa.Table, dialect: str) -> "postgresql.Insert | sqlite.Insert":
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 class Database:
@@ -115,6 +138,7 @@ class Database:
             self._engine.connect() as connection,
             connection.execution_options(**snapshot).begin(),
         ):
+            self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -124,7 +148,8 @@ class Database:
         with _translated(self.dialect), self._one_writer(), self._engine.connect() as connection:
             connection.info[_CALLBACKS] = callbacks
             try:
-                with connection.execution_options(vahana_write=True).begin():
+                with connection.begin():
+                    self._begin(connection, "BEGIN IMMEDIATE")
                     yield connection
             finally:
                 connection.info.pop(_CALLBACKS, None)
@@ -143,6 +168,11 @@ class Database:
         """
         self._refuse_nesting()
         return self._group.run(fn)
+
+    def _begin(self, connection: sa.Connection, statement: str) -> None:
+        """Begin where the driver does not. Not as an event of SQLAlchemy: having one makes every statement dearer."""
+        if self.dialect == "sqlite":
+            connection.exec_driver_sql(statement)
 
     @contextmanager
     def _alone(self, tx: Tx) -> Iterator[None]:
@@ -200,17 +230,12 @@ def _sqlite_engine(url: sa.URL, options: dict[str, Any]) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, explicitly
+        connection.isolation_level = None  # transactions are begun explicitly
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("vahana_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
 

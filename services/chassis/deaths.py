@@ -8,15 +8,14 @@ transaction that also forgets the one before. What fails otherwise than by an ou
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
-from itertools import groupby
 
 import sqlalchemy as sa
 
 from services.chassis.bus.api import Received, TopicPartition
-from services.chassis.db import Database, Tx, insert_ignore
+from services.chassis.db import Database, Tx, insert_ignore, upsert
 from services.chassis.errors import Unavailable
 from services.chassis.ids import new_id
 
@@ -38,6 +37,10 @@ class Deaths:
         """`reader` names the consumer group."""
         self._db, self._reader, self._me = db, reader, new_id("reader")
         self._reading, self._attempted = db.metadata.tables["reading"], db.metadata.tables["attempted"]
+        of = self._reading.c
+        self._left = sa.select(of.topic, of.partition).where(of.reader == reader, of.holder != self._me)
+        of = self._attempted.c
+        self._noted = sa.select(of.topic, of.partition, of.offset).where(of.reader == reader)
         self._careful: dict[TopicPartition, tuple[int, Care]] = {}
         """The care each partition read from so far is handled with, and the offset where that ends."""
         self._handled: list[Received] = []
@@ -67,7 +70,8 @@ class Deaths:
         # A topic made anew has other messages at the same places.
         counted = sa.case((columns.digest == digest, columns.count + 1), else_=1)
         with self._db.write() as tx:
-            self._forget(tx, self._handled)
+            if self._handled:
+                self._forget(tx, _names(self._handled))
             insert_ignore(tx, self._attempted, [of | {"digest": digest, "count": 0}])
             counting = sa.update(self._attempted).where(*self._are(of)).values(count=counted, digest=digest)
             count: int = tx.execute(counting.returning(columns.count)).scalar_one()
@@ -90,7 +94,7 @@ class Deaths:
         stay until somebody else reads on from behind them.
         """
         with suppress(Unavailable), self._db.write() as tx:
-            self._forget(tx, handled)
+            self._forget(tx, _names(handled))
         self._handled = []
 
     def leave(self) -> None:
@@ -108,36 +112,27 @@ class Deaths:
         """Become the one who reads these partitions; return those of which somebody before us did not stop in order,
         and those with messages that they had noted or counted.
         """
-        reading, attempted = self._reading.c, self._attempted.c
-        for (topic, partition), offset in new.items():
-            # What was counted and committed before its count could be forgotten.
-            passed = (attempted.topic == topic, attempted.partition == partition, attempted.offset < offset)
-            tx.execute(sa.delete(self._attempted).where(attempted.reader == self._reader, *passed))
-        left = tx.execute(
-            sa.select(reading.topic, reading.partition).where(
-                reading.reader == self._reader, reading.holder != self._me
-            )
-        ).all()
-        counted = tx.execute(
-            sa.select(attempted.topic, attempted.partition).where(attempted.reader == self._reader)
-        ).all()
-        self._hold(tx, new)
+        left = tx.execute(self._left).all()
+        upsert(
+            tx,
+            self._reading,
+            [
+                {"reader": self._reader, "topic": topic, "partition": partition, "holder": self._me}
+                for topic, partition in sorted(new)
+            ],
+        )
+        noted = {(row.topic, row.partition, row.offset) for row in tx.execute(self._noted)}
+        # What was counted and committed before its count could be forgotten.
+        passed = {each for each in noted if each[2] < new.get(each[:2], 0)}
+        if passed:
+            self._forget(tx, passed)
         died = {(row.topic, row.partition): Care.NOTED for row in left}
-        return died | {(row.topic, row.partition): Care.EACH for row in counted}
+        return died | {(topic, partition): Care.EACH for topic, partition, _ in noted - passed}
 
-    def _hold(self, tx: Tx, places: Collection[TopicPartition]) -> None:
-        for topic, partition in sorted(places):
-            place = {"reader": self._reader, "topic": topic, "partition": partition}
-            if not insert_ignore(tx, self._reading, [place | {"holder": self._me}]):
-                same = [self._reading.c[name] == value for name, value in place.items()]
-                tx.execute(sa.update(self._reading).where(*same).values(holder=self._me))
-
-    def _forget(self, tx: Tx, handled: Sequence[Received]) -> None:
+    def _forget(self, tx: Tx, messages: Iterable[tuple[str, int, int]]) -> None:
         columns = self._attempted.c
-        for (topic, partition), each in groupby(sorted(handled, key=_place), key=_place):
-            place = (columns.reader == self._reader, columns.topic == topic, columns.partition == partition)
-            offsets = columns.offset.in_([received.offset for received in each])
-            tx.execute(sa.delete(self._attempted).where(*place, offsets))
+        these = sa.tuple_(columns.topic, columns.partition, columns.offset).in_(sorted(messages))
+        tx.execute(sa.delete(self._attempted).where(columns.reader == self._reader, these))
 
     def _of(self, received: Received) -> dict[str, str | int]:
         return {
@@ -151,5 +146,5 @@ class Deaths:
         return [self._attempted.c[name] == value for name, value in of.items()]
 
 
-def _place(received: Received) -> TopicPartition:
-    return received.topic, received.partition
+def _names(received: Sequence[Received]) -> list[tuple[str, int, int]]:
+    return [(each.topic, each.partition, each.offset) for each in received]

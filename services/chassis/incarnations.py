@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 import sqlalchemy as sa
 
 from services.chassis.bus.api import Bus, TopicPartition
-from services.chassis.db import Database, Tx, insert_ignore
+from services.chassis.db import Database, Tx, upsert
 from services.chassis.errors import Unavailable
 
 LOOK_SECONDS = 5.0
@@ -69,9 +69,12 @@ class Incarnations:
 
     def keep(self, tx: Tx, places: Collection[TopicPartition]) -> None:
         """Record that offsets or marks are about the present incarnation from now on."""
-        for topic, partition in sorted(places):
-            row = {"reader": self._reader, "topic": topic, "partition": partition, "topic_id": self._present[topic]}
-            insert_ignore(tx, self._table, [row])
-            same = [self._table.c[name] == row[name] for name in ("reader", "topic", "partition")]
-            tx.execute(sa.update(self._table).where(*same).values(topic_id=row["topic_id"]))
-            self._kept[topic, partition] = self._present[topic]
+        upsert(
+            tx,
+            self._table,
+            [
+                {"reader": self._reader, "topic": topic, "partition": partition, "topic_id": self._present[topic]}
+                for topic, partition in sorted(places)
+            ],
+        )
+        self._kept |= {place: self._present[place[0]] for place in places}

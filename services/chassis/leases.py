@@ -12,14 +12,17 @@ class Leases:
         """Take the table that add_platform_tables put into the metadata."""
         self._table = metadata.tables["lease"]
         self._taking = _taking(self._table)
+        self._stored: set[str] = set()
+        """Names whose rows are there, and committed: no row is ever deleted."""
 
     def acquire(self, tx: Tx, name: str, holder: str, seconds: float) -> int | None:
         """Take or renew a lease; return its epoch, raised when the holder changes, or None while another holds it."""
         epoch = self._take(tx, name, holder, seconds)
-        if epoch is None:
+        if epoch is None and name not in self._stored:
             fresh = {"name": name, "holder": "", "epoch": 0, "expires_us": 0}
             if insert_ignore(tx, self._table, [fresh]):
-                epoch = self._take(tx, name, holder, seconds)
+                return self._take(tx, name, holder, seconds)
+            self._stored.add(name)
         return epoch
 
     def release(self, tx: Tx, name: str, holder: str, epoch: int) -> None:

@@ -21,7 +21,7 @@ FORGOTTEN_US = 0
 CHANNEL = "vahana_outbox"
 """Where PostgreSQL tells the relay, which may be another replica's, of new rows."""
 
-_LAST_ID = sa.select(sa.func.last_insert_rowid())
+_LAST_ID = "SELECT last_insert_rowid()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Outbox:
             .order_by(columns.id)
             .limit(sa.bindparam("most", type_=sa.Integer))
         )
+        unmarked = (columns.id.in_(sa.bindparam("ids", expanding=True)), columns.sent_us.is_(None))
+        self._mark = sa.update(self._table).where(*unmarked).values(sent_us=sa.bindparam("now"))
 
     def add(self, tx: Tx, topic: Topic, key: str, value: bytes, ref: str = "") -> None:
         """Write one message. A status is to be added before the dispatch it goes with."""
@@ -78,7 +80,7 @@ class Outbox:
             return tx.execute(self._insert_by_order, records).scalars().all()
         # Asked for its ids SQLite is sent row by row. But nobody else writes: they are the last there are.
         tx.execute(self._insert, records)
-        last: int = tx.execute(_LAST_ID).scalar_one()
+        last: int = tx.exec_driver_sql(_LAST_ID).scalar_one()
         return range(last - len(records) + 1, last + 1)
 
     def is_unsent(self, tx: Tx, ref: str) -> bool:
@@ -145,9 +147,7 @@ class Outbox:
 
     def mark_sent(self, tx: Tx, ids: list[int]) -> None:
         """Record that these rows were acknowledged by the bus."""
-        table = self._table
-        unmarked = (table.c.id.in_(ids), table.c.sent_us.is_(None))
-        tx.execute(sa.update(table).where(*unmarked).values(sent_us=clock.now_us()))
+        tx.execute(self._mark, {"ids": ids, "now": clock.now_us()})
 
     def purge(self, tx: Tx, before_us: int) -> int:
         """Delete rows sent before a time; return how many."""

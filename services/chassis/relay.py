@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -66,6 +67,7 @@ class Relay:
         self._log = log.get("relay")
         self._purged_us = 0
         self._unmarked: list[int] = []
+        self._leads_until = 0.0
         self._incarnations = Incarnations(db, bus, _WRITER, [topic.name for topic in ensured])
 
     def run(self, stop: threading.Event) -> None:
@@ -168,7 +170,7 @@ class Relay:
         if not self._unmarked and not purge:
             with self._db.read() as tx:
                 rows = self._outbox.unsent(tx, self._batch)
-            if not rows or self._leases is None:
+            if not rows or self._leads():
                 return rows
         with self._db.write() as tx:
             if self._unmarked:
@@ -178,12 +180,23 @@ class Relay:
         return rows
 
     def _read_as_leader(self, tx: Tx, *, purge: bool) -> list[UnsentRow]:
-        if self._leases is not None and self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS) is None:
+        if not self._leads() and not self._lead(tx):
             return []
         if purge:
             self._purged_us = clock.now_us()
             self._outbox.purge(tx, self._purged_us - KEPT_US)
         return self._outbox.unsent(tx, self._batch)
+
+    def _leads(self) -> bool:
+        """Whether nobody else can have the lease: it is not asked for again before half of its time is over."""
+        return self._leases is None or time.monotonic() < self._leads_until
+
+    def _lead(self, tx: Tx) -> bool:
+        asked = time.monotonic()
+        if self._leases is None or self._leases.acquire(tx, LEASE, self._holder, LEASE_SECONDS) is None:
+            return False
+        self._leads_until = asked + LEASE_SECONDS / 2
+        return True
 
     def _end(self) -> None:
         """Mark what was sent and let another replica go on at once; where that fails, it goes on when the lease has

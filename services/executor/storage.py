@@ -1,6 +1,6 @@
 """Queries about claims. Every write of one names the epoch and version it was read at; none says: another has it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any
@@ -21,6 +21,13 @@ _KEY = (table.c.process_id, table.c.task_id, table.c.attempt)
 _AT = [table.c[name] == sa.bindparam(f"b_{name}") for name in (*Key._fields, "epoch")]
 _HELD = sa.update(table).where(*_AT, HELD)
 _RENEW = _HELD.values({name: sa.bindparam(name) for name in ("lease_until_us", "lane", "queue")})
+_ORPHANED = (
+    SELECT.where(HELD, table.c.lease_until_us <= sa.bindparam("now"))
+    .order_by(table.c.lease_until_us)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_WATCHED_ACCOUNTS = sa.select(table.c.account).where(WATCHED).distinct()
 _RELEASE = _HELD.values(state=int(ClaimState.ACCEPTED), holder="", lease_until_us=0, version=table.c.version + 1)
 
 
@@ -65,8 +72,7 @@ def waiting(tx: Tx, queue: Queue, now_us: int, limit: int) -> list[Claim]:
 
 def orphaned(tx: Tx, now_us: int, limit: int) -> list[Claim]:
     """Return claims whose holder is gone, locked; those another looks at are left out."""
-    query = SELECT.where(HELD, table.c.lease_until_us <= now_us).order_by(table.c.lease_until_us)
-    return claims(tx, query.limit(limit).with_for_update(skip_locked=True))
+    return claims(tx, _ORPHANED, {"now": now_us, "most": limit})
 
 
 def advance(tx: Tx, changes: Sequence[tuple[Claim, Mapping[str, Any]]]) -> list[Claim | None]:
@@ -144,8 +150,7 @@ def expire_all(tx: Tx) -> int:
 
 def watched_accounts(tx: Tx) -> list[str]:
     """Return the accounts that have jobs to be watched."""
-    query = sa.select(table.c.account).where(WATCHED).distinct()
-    return list(tx.execute(query).scalars())
+    return list(tx.execute(_WATCHED_ACCOUNTS).scalars())
 
 
 def watched(tx: Tx, account: str) -> list[Claim]:
@@ -229,6 +234,10 @@ def _values(claim: Claim) -> dict[str, Any]:
     return {name: getattr(claim, name) for name in _NAMES} | {"queue": claim.queue.name}
 
 
-def claims(tx: Tx, query: sa.Select[Any]) -> list[Claim]:
+def claims(tx: Tx, query: sa.Select[Any], given: Mapping[str, Any] | None = None) -> list[Claim]:
     """Return the claims that a query which is made of SELECT finds."""
-    return [Claim(**row) for row in tx.execute(query).mappings()]
+    return [_claim(row) for row in tx.execute(query, given)]
+
+
+def _claim(row: Iterable[Any]) -> Claim:
+    return Claim(*row)

@@ -13,6 +13,7 @@ from services.scheduler.domain.holds import ALL_TENANTS, Hold
 from services.scheduler.schema import hold, run
 
 _COLUMNS = [hold.c[field.name] for field in fields(Hold)]
+_OVER = sa.select(*_COLUMNS).where(hold.c.tenant.in_(sa.bindparam("tenants", expanding=True)))
 _OPEN = run.c.ended_us.is_(None)
 _GOES_ON = sa.and_(run.c.hold_id.is_(None), _OPEN)
 
@@ -40,8 +41,7 @@ def count(tx: Connection, tenant: str) -> int:
 
 def over(tx: Connection, tenants: Collection[str]) -> list[Hold]:
     """The holds over these tenants, those over ALL_TENANTS among them."""
-    query = sa.select(*_COLUMNS).where(hold.c.tenant.in_(sorted({ALL_TENANTS, *tenants})))
-    return [_hold(row) for row in tx.execute(query)]
+    return [_hold(row) for row in tx.execute(_OVER, {"tenants": sorted({ALL_TENANTS, *tenants})})]
 
 
 def page(tx: Connection, tenant: str | None, after: tuple[int, str] | None, limit: int) -> list[Hold]:
@@ -66,7 +66,7 @@ def count_going_on(tx: Connection, of: Hold) -> int:
 
 def unsettled_shards(tx: Connection) -> list[int]:
     """The shards with runs that wait for a hold that is gone, or do not wait for one there is."""
-    return list(tx.execute(sa.select(_UNSETTLED.c.shard).distinct().order_by(_UNSETTLED.c.shard)).scalars())
+    return list(tx.execute(_UNSETTLED_SHARDS).scalars())
 
 
 def unsettled(tx: Connection, shards: Sequence[int], limit: int) -> list[str]:
@@ -100,3 +100,4 @@ _UNSETTLED = sa.union(
         sa.or_(hold.c.tenant == ALL_TENANTS, hold.c.tenant == run.c.tenant),
     ),
 ).subquery()
+_UNSETTLED_SHARDS = sa.select(_UNSETTLED.c.shard).distinct().order_by(_UNSETTLED.c.shard)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -51,13 +52,18 @@ def _update_of(table: sa.Table, columns: Sequence[str]) -> sa.Update:
 _UPDATE_RUN = _update_of(run, _RUN_CHANGES)
 _UPDATE_TASK = _update_of(task, _TASK_CHANGES)
 
+# Built once, for they are made all the time, and building one costs as much as executing it.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_LOCK_RUNS = sa.select(*_RUN_COLUMNS).where(run.c.process_id.in_(_IDS)).order_by(run.c.process_id).with_for_update()
+_READ_TASKS = sa.select(*_READ_COLUMNS).where(task.c.id.in_(_IDS))
+_PLANS = sa.select(task.c.process_id, task.c.task_id, task.c.planned).where(task.c.id.in_(_IDS))
+
 
 def lock_runs(tx: Connection, process_ids: Collection[str]) -> dict[str, Run]:
     """The runs there are of these processes, locked until the end of the transaction, always in one order."""
     found: dict[str, Run] = {}
     for part in _chunks(sorted(process_ids)):
-        query = sa.select(*_RUN_COLUMNS).where(run.c.process_id.in_(part)).order_by(run.c.process_id)
-        found.update((row.process_id, _run(row)) for row in tx.execute(query.with_for_update()))
+        found.update((row.process_id, _run(row)) for row in tx.execute(_LOCK_RUNS, {"ids": part}))
     return found
 
 
@@ -81,7 +87,7 @@ def read_tasks(tx: Connection, keys: Collection[TaskKey]) -> list[Task]:
     found: list[Task] = []
     for part in _chunks(keys):
         ids = [f"{process_id}/{task_id}" for process_id, task_id in part]
-        found += [_task(row) for row in tx.execute(sa.select(*_READ_COLUMNS).where(task.c.id.in_(ids)))]
+        found += [_task(row) for row in tx.execute(_READ_TASKS, {"ids": ids})]
     return found
 
 
@@ -97,8 +103,7 @@ def plans(tx: Connection, keys: Collection[TaskKey]) -> dict[TaskKey, bytes]:
     found: dict[TaskKey, bytes] = {}
     for part in _chunks(keys):
         ids = [f"{process_id}/{task_id}" for process_id, task_id in part]
-        query = sa.select(task.c.process_id, task.c.task_id, task.c.planned).where(task.c.id.in_(ids))
-        found.update(((row.process_id, row.task_id), row.planned) for row in tx.execute(query))
+        found.update(((row.process_id, row.task_id), row.planned) for row in tx.execute(_PLANS, {"ids": ids}))
     return found
 
 
@@ -178,7 +183,7 @@ def due_tasks(tx: Connection, due: sa.Column[Any], shards: Sequence[int], now: i
 
 def earliest(tx: Connection, due: sa.Column[Any]) -> int | None:
     """The earliest time in `due`, in microseconds; None where there is none."""
-    return tx.execute(sa.select(due).where(due.is_not(None)).order_by(due).limit(1)).scalar_one_or_none()
+    return tx.execute(_earliest(due)).scalar_one_or_none()
 
 
 def get_run(tx: Connection, tenant: str, process_id: str) -> Run | None:
@@ -200,6 +205,11 @@ def list_open_runs(tx: Connection, tenant: str, after: tuple[int, str] | None, l
     if after is not None:
         query = query.where(sa.tuple_(run.c.created_us, run.c.process_id) > sa.tuple_(*map(sa.literal, after)))
     return [_run(row) for row in tx.execute(query.order_by(run.c.created_us, run.c.process_id).limit(limit))]
+
+
+@cache
+def _earliest(due: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(due).where(due.is_not(None)).order_by(due).limit(1)
 
 
 def _compare_and_set(

@@ -9,7 +9,7 @@ from unittest import mock
 
 import structlog
 
-from services.chassis import clock, consume, incarnations
+from services.chassis import clock, consume, incarnations, relay
 from services.executor import dispatcher, interrupts, roster, watcher, workers
 from services.experiment.handlers import intents
 from tests.simulation.kernel import SECOND, Instance, Kernel
@@ -34,7 +34,7 @@ def seams(kernel: Kernel, complaints: list[str]) -> Iterator[None]:
     given = [
         (clock, "now_us", now), (intents, "now_us", now),
         (consume, "time", time), (consume, "random", kernel.dice),
-        (incarnations, "time", time), (dispatcher, "time", time), (roster, "time", time),
+        (incarnations, "time", time), (relay, "time", time), (dispatcher, "time", time), (roster, "time", time),
         (watcher, "time", time), (interrupts, "threading", cuts),
     ]  # fmt: skip
     before = structlog.get_config()

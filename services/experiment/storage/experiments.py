@@ -29,6 +29,12 @@ _FIND = sa.select(*_COLUMNS).where(
     experiment.c.tenant == sa.bindparam("of"), experiment.c.experiment_id == sa.bindparam("key")
 )
 _FIND_LOCKED = _FIND.with_for_update()
+_LOCKED = (
+    sa.select(*_COLUMNS)
+    .where(experiment.c.experiment_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(experiment.c.experiment_id)
+    .with_for_update()
+)
 
 
 def insert(tx: Tx, tenant: str, row: Experiment, tags: Iterable[str]) -> None:
@@ -68,8 +74,7 @@ def page(  # noqa: PLR0917 - where, whose, which, from where and how many
 
 def locked(tx: Tx, experiment_ids: Collection[str]) -> list[Experiment]:
     """Those of the experiments that exist, of any tenant; no other transaction changes them before this one ends."""
-    query = sa.select(*_COLUMNS).where(experiment.c.experiment_id.in_(experiment_ids))
-    return [_record(row) for row in tx.execute(query.order_by(experiment.c.experiment_id).with_for_update())]
+    return [_record(row) for row in tx.execute(_LOCKED, {"ids": list(experiment_ids)})]
 
 
 def update(tx: Tx, rows: Sequence[Experiment]) -> None:

@@ -18,10 +18,12 @@ _DELETE_OUTPUT = sa.delete(output).where(
     output.c.process_id == sa.bindparam("key_process"), output.c.name == sa.bindparam("key_name")
 )
 
+_KNOWN = sa.select(event.c.key).where(event.c.key.in_(sa.bindparam("keys", expanding=True)))
+
 
 def known(tx: Tx, keys: Collection[str]) -> set[str]:
     """Those of the events that are recorded already, of any tenant."""
-    return set(tx.execute(sa.select(event.c.key).where(event.c.key.in_(keys))).scalars())
+    return set(tx.execute(_KNOWN, {"keys": list(keys)}).scalars())
 
 
 def append(tx: Tx, events: Sequence[Event]) -> None:

@@ -27,6 +27,17 @@ _UPDATE_PROCESS = (
     .where(process.c.process_id == sa.bindparam("key"))
     .values({name: sa.bindparam(f"new_{name}") for name in _PROCESS_CHANGING})
 )
+_LOCKED = (
+    sa.select(*_PROCESS_COLUMNS)
+    .where(process.c.process_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(process.c.process_id)
+    .with_for_update()
+)
+# SQLite searches no index for pairs, only for single columns.
+_SOME_TASKS = sa.select(*_TASK_COLUMNS).where(
+    task.c.process_id.in_(sa.bindparam("ids", expanding=True)),
+    sa.tuple_(task.c.process_id, task.c.task_id).in_(sa.bindparam("keys", expanding=True)),
+)
 _UPDATE_TASK = (
     sa.update(task)
     .where(task.c.process_id == sa.bindparam("key"), task.c.task_id == sa.bindparam("key_task"))
@@ -101,18 +112,13 @@ def plan(tx: Tx, tenant: str, process_id: str, start: int, limit: int) -> Page[b
 
 def locked(tx: Tx, process_ids: Collection[str]) -> list[Process]:
     """Those of the processes that exist, of any tenant; no other transaction changes them before this one ends."""
-    query = sa.select(*_PROCESS_COLUMNS).where(process.c.process_id.in_(process_ids))
-    return [_process(row) for row in tx.execute(query.order_by(process.c.process_id).with_for_update())]
+    return [_process(row) for row in tx.execute(_LOCKED, {"ids": list(process_ids)})]
 
 
 def some_tasks(tx: Tx, keys: Collection[tuple[str, str]]) -> list[Task]:
     """Those of the tasks (process id, task id) that exist, of any tenant."""
-    # SQLite searches no index for pairs, only for single columns.
-    query = sa.select(*_TASK_COLUMNS).where(
-        task.c.process_id.in_({process_id for process_id, _ in keys}),
-        sa.tuple_(task.c.process_id, task.c.task_id).in_(keys),
-    )
-    return [_task(row) for row in tx.execute(query)]
+    given = {"ids": list({process_id for process_id, _ in keys}), "keys": list(keys)}
+    return [_task(row) for row in tx.execute(_SOME_TASKS, given)]
 
 
 def intend(tx: Tx, row: Process) -> None:

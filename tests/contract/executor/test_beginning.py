@@ -16,6 +16,8 @@ from services.executor.domain.seats import Sizes
 from services.executor.domain.troubles import Condition, Failure, Waiting
 from tests.contract.executor.support import COMPLETED, EXECUTING, Executor, dispatch, states
 
+WRITING = "vahana.after_commit"
+
 
 @contextmanager
 def counted(db: Database) -> Iterator[list[str]]:
@@ -23,11 +25,11 @@ def counted(db: Database) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def executed(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
-        if connection.get_execution_options().get("vahana_write"):
+        if WRITING in connection.info:
             seen.append(statement.split(maxsplit=1)[0])
 
     def committed(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("vahana_write"):
+        if WRITING in connection.info:
             seen.append("COMMIT")
 
     event.listen(db._engine, "after_cursor_execute", executed)
