@@ -14,7 +14,7 @@ from services.scheduler.schema import intent
 
 
 def keep(tx: Connection, intended: Iterable[Intended]) -> None:
-    """Stores intents of processes there is no run of; of each process the one with the highest number stays."""
+    """Stores intents of processes there is no run of; of each process and tenant the highest number stays."""
     for each in intended:
         insert_ignore(tx, intent, [_values(each)])
         newer = (intent.c.process_id == each.process_id, intent.c.tenant == each.tenant, intent.c.seq < each.seq)

@@ -174,7 +174,7 @@ class Handlers:
             return [], Counter()
         with self.db.read() as tx:
             known = storage.standing(tx, {launch.process_id for launch in launches})
-        fresh = {launch.process_id: launch for launch in launches if launch.process_id not in known}
+        fresh = {(each.tenant, each.process_id): each for each in launches if each.process_id not in known}
         taken_up = [launch for launch in launches if launch.process_id in known]
         foreign = sum(known[launch.process_id][0] != launch.tenant for launch in taken_up)
         again = len(launches) - len(fresh) - foreign
@@ -188,7 +188,9 @@ class Handlers:
         """Starts new processes as they are wanted by now, whether that came before this batch or with it: `intents` are
         of processes not taken up before.
         """
-        launched = {launch.process_id for launch, _ in planned}
+        launched = {launch.process_id: launch.tenant for launch, _ in planned}
+        foreign = sum(launched.get(each.process_id, each.tenant) != each.tenant for each in intents)
+        batch.unheeded[Intended, FOREIGN_TENANT] += foreign
         early.keep(batch.tx, intents)
         wanted = {(each.tenant, each.process_id): each for each in early.take(batch.tx, launched)} if launched else {}
         for launch, plan in planned:

@@ -48,7 +48,7 @@ run = sa.Table(
     sa.PrimaryKeyConstraint("process_id", name="pk_run"),
 )
 
-# Intents of processes not taken up yet; with its launch a process takes its intent over.
+# Intents of processes not taken up yet; with its launch a process takes its intent over. Whose it is shows then.
 intent = sa.Table(
     "intent",
     metadata,
@@ -58,7 +58,7 @@ intent = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("caller", sa.Text, nullable=False),
     sa.Column("comment", sa.Text, nullable=False),
-    sa.PrimaryKeyConstraint("process_id", name="pk_intent"),
+    sa.PrimaryKeyConstraint("process_id", "tenant", name="pk_intent"),
 )
 
 # The holds there are; what waits for one that is gone goes on. No tenant: the work of all tenants waits. They are few

@@ -15,7 +15,7 @@ from services.chassis.bus.memory import MemoryBus
 from services.chassis.bus.topics import ALL, PROCESS, SCHEDULER, STATUS, TASK_TOPICS
 from services.chassis.consume import Delivery
 from services.chassis.db import Database
-from services.chassis.errors import Unavailable
+from services.chassis.errors import NotFound, Unavailable
 from services.chassis.inbox import Inbox
 from services.chassis.leases import Leases
 from services.chassis.outbox import Outbox
@@ -49,10 +49,10 @@ class MovableDatabase(Database):
 
 
 class FakePlans:
-    """The experiment service, as far as plans go."""
+    """The experiment service, as far as plans go: a plan is its tenant's."""
 
     def __init__(self) -> None:
-        self.plans: dict[str, Plan] = {}
+        self.plans: dict[tuple[str, str], Plan] = {}
         self.away = False
         self.asked: Counter[str] = Counter()
 
@@ -60,7 +60,10 @@ class FakePlans:
         if self.away and launches:
             raise Unavailable("experiment does not answer")
         self.asked.update(launch.process_id for launch in launches)
-        return [self.plans[launch.process_id] for launch in launches]
+        for launch in launches:
+            if (launch.tenant, launch.process_id) not in self.plans:
+                raise NotFound("process", launch.process_id)
+        return [self.plans[launch.tenant, launch.process_id] for launch in launches]
 
 
 class World:
@@ -121,7 +124,7 @@ class World:
         """Publishes a launch on a compute resource of that name; `changes` falsify it."""
         target = task_pb2.Target(compute_resource=host, address=f"{host}.example.org", scratch="/scratch")
         plan = Plan(target, tasks)
-        self.plans.plans[process_id] = plan
+        self.plans.plans[tenant, process_id] = plan
         launched = event_pb2.ProcessLaunched(
             experiment_id=f"exp-of-{process_id}",
             process_id=process_id,
