@@ -10,7 +10,7 @@ from services.chassis.db import Database, Tx, after_commit, now_us
 from services.chassis.errors import Unavailable
 from services.chassis.failpoints import failpoint
 from services.chassis.outbox import OutboxRow
-from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED
+from services.chassis.outcomes import REPLAYED
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
 from services.executor import storage, wire
 from services.executor.admission import Admission
@@ -44,7 +44,7 @@ class Handlers:
         """Store a claim for each dispatch; where a worker is free, as begun. One that came before and has ended has its
         events sent again. Returns how many began nothing, and why.
         """
-        wanted = {wire.key_of(envelope.task_dispatched): envelope for envelope in envelopes}
+        wanted = {wire.key_of(each.tenant, each.task_dispatched): each for each in envelopes}
         with self._workers.admission() as admission:
             idle = self._db.together(lambda tx: self._accept(tx, wanted, admission))
             failpoint("executor.accepted")
@@ -66,7 +66,7 @@ class Handlers:
         """Have attempts ended, wherever they stand; one never heard of is barred, so that its dispatch does nothing.
         Returns how many ended nothing, and why.
         """
-        wanted = {wire.key_of(envelope.task_canceled): envelope for envelope in envelopes}
+        wanted = {wire.key_of(each.tenant, each.task_canceled): each for each in envelopes}
         interrupted, idle = self._db.together(lambda tx: self._cancel(tx, wanted))
         self._workers.interrupt(interrupted)
         idle[REPLAYED] += len(envelopes) - len(wanted)
@@ -79,12 +79,11 @@ class Handlers:
         ended = [claim for claim in barred if claim.key in new and claim.state == ClaimState.ENDED]
         self._ledger.outbox.add_many(tx, [_told(claim, now, CANCELED) for claim in ended])
         known = self._known(tx, wanted.keys() - new)
-        theirs = {key: claim for key, claim in known.items() if claim.tenant == wanted[key].tenant}
-        again = sum(claim.cancel or claim.state == ClaimState.ENDED for claim in theirs.values())
+        again = sum(claim.cancel or claim.state == ClaimState.ENDED for claim in known.values())
         told = [
-            key for key, claim in theirs.items() if self._ledger.cancel(tx, claim, wire.wish(wanted[key].task_canceled))
+            key for key, claim in known.items() if self._ledger.cancel(tx, claim, wire.wish(wanted[key].task_canceled))
         ]
-        return told, Counter({FOREIGN_TENANT: len(known) - len(theirs), REPLAYED: again})
+        return told, Counter({REPLAYED: again})
 
     @staticmethod
     def _known(tx: Tx, keys: Collection[Key]) -> dict[Key, Claim]:
@@ -96,8 +95,6 @@ class Handlers:
 
     def _accept_again(self, tx: Tx, claim: Claim, envelope: event_pb2.Envelope, now: int) -> str:
         """Do what a dispatch asks for of a claim that is there; return why it began nothing, empty where it did."""
-        if claim.tenant != envelope.tenant:
-            return FOREIGN_TENANT
         if claim.state == ClaimState.ENDED:
             self._ledger.outbox.resend(tx, claim.key.ref)
         elif not claim.dispatched:
@@ -122,9 +119,9 @@ class Handlers:
         """Page through the tenant's claims that have not ended."""
         limit = page_limit(request.page_size)
         with self._db.read() as tx:
-            claims = storage.list_open(tx, tenant, _after(request.page_token), limit + 1)
+            claims = storage.list_open(tx, tenant, _after(tenant, request.page_token), limit + 1)
         page = claims[:limit]
-        token = encode_token(page[-1].created_us, *page[-1].key) if len(claims) > limit else ""
+        token = _token(page[-1]) if len(claims) > limit else ""
         return executor_pb2.ListClaimsResponse(claims=map(wire.claim_message, page), next_page_token=token)
 
 
@@ -144,10 +141,14 @@ def _told(claim: Claim, now: int, state: state_pb2.TaskState.ValueType) -> Outbo
     return event(claim, claim.seq, state, now, condition=why, reason=reason)
 
 
-def _after(token: str) -> tuple[int, Key] | None:
+def _token(last: Claim) -> str:
+    return encode_token(last.created_us, last.process_id, last.task_id, last.attempt)
+
+
+def _after(tenant: str, token: str) -> tuple[int, Key] | None:
     match decode_token(token):
         case ():
             return None
         case (created, process, task, attempt) if is_number(created) and is_number(attempt, 9):
-            return int(created), Key(process, task, int(attempt))
+            return int(created), Key(process, task, int(attempt), tenant)
     raise foreign_token()

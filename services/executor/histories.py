@@ -30,9 +30,16 @@ class Histories:
         for each in known:
             if each.history_wanted.process_id:
                 self._outbox.resend_key(tx, STATUS, each.history_wanted.process_id)
-        settled = [each for each in known if each.history_settled.process_id]
+        # What is kept is not told apart by tenant: where two have claims of a process, of which one tenant alone can be
+        # right, all of it stays until it is too old.
+        tenants = Counter(process_id for _, process_id in ended)
+        settled = {
+            _process_of(each): ended[each.tenant, _process_of(each)]
+            for each in known
+            if each.history_settled.process_id and tenants[_process_of(each)] == 1
+        }
         if settled:
-            self._let_go(tx, {_process_of(each): ended[each.tenant, _process_of(each)] for each in settled})
+            self._let_go(tx, settled)
         return Counter({UNKNOWN: len(envelopes) - len(known)})
 
     def _let_go(self, tx: Tx, settled: dict[str, bool]) -> None:

@@ -15,7 +15,7 @@ claim = sa.Table(
     sa.Column("process_id", sa.String(100), primary_key=True),
     sa.Column("task_id", sa.String(200), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("tenant", sa.String(100), nullable=False),
+    sa.Column("tenant", sa.String(100), primary_key=True),
     sa.Column("experiment_id", sa.String(100), nullable=False),
     sa.Column("type", sa.Integer, nullable=False),
     sa.Column("lane", sa.Integer, nullable=False, server_default=sa.text("1")),

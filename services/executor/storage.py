@@ -17,7 +17,7 @@ _NAMES = [field.name for field in fields(Claim)]
 _COLUMNS = [table.c[name] for name in _NAMES]
 SELECT = sa.select(*_COLUMNS)
 """Of claims, as `claims` reads them."""
-_KEY = (table.c.process_id, table.c.task_id, table.c.attempt)
+_KEY = tuple(table.c[name] for name in Key._fields)
 _AT = [table.c[name] == sa.bindparam(f"b_{name}") for name in (*Key._fields, "epoch")]
 _HELD = sa.update(table).where(*_AT, HELD)
 _RENEW = _HELD.values({name: sa.bindparam(name) for name in ("lease_until_us", "lane", "queue")})
@@ -54,7 +54,7 @@ def asked_to_end(tx: Tx, keys: Collection[Key]) -> dict[Key, str]:
     if not keys:
         return {}
     rows = tx.execute(sa.select(*_KEY, table.c.cancel_reason).where(*_are(keys), table.c.cancel))
-    return {Key(*row[:3]): row[3] for row in rows}
+    return {Key._make(row[:-1]): row[-1] for row in rows}
 
 
 def lines(tx: Tx, now_us: int, limit: int) -> list[Line]:
@@ -105,6 +105,7 @@ def _at(claim: Claim) -> dict[str, Any]:
         "b_process_id": claim.process_id,
         "b_task_id": claim.task_id,
         "b_attempt": claim.attempt,
+        "b_tenant": claim.tenant,
         "b_epoch": claim.epoch,
     }
 
@@ -160,9 +161,10 @@ def watched(tx: Tx, account: str) -> list[Claim]:
 
 
 def others_live(tx: Tx, key: Key) -> bool:
-    """Tell whether another claim of the same process is being worked on or watched."""
+    """Tell whether another claim of the same process and tenant is being worked on or watched."""
     query = sa.select(sa.func.count()).where(
         table.c.process_id == key.process_id,
+        table.c.tenant == key.tenant,
         table.c.state.in_((ClaimState.CLAIMED, ClaimState.WATCHED)),
         sa.or_(table.c.task_id != key.task_id, table.c.attempt != key.attempt),
     )
@@ -205,7 +207,7 @@ def purge(tx: Tx, before_us: int) -> int:
 
 
 def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-    return table.c.process_id == key.process_id, table.c.task_id == key.task_id, table.c.attempt == key.attempt
+    return tuple(column == value for column, value in zip(_KEY, key, strict=True))
 
 
 def _lines() -> sa.Select[Any]:

@@ -74,9 +74,9 @@ def wish(canceled: event_pb2.TaskCanceled) -> str:
     return storable(canceled.reason) or "canceled"
 
 
-def key_of(message: event_pb2.TaskDispatched | event_pb2.TaskCanceled) -> Key:
+def key_of(tenant: str, message: event_pb2.TaskDispatched | event_pb2.TaskCanceled) -> Key:
     """Return what the attempt a message is about is known by."""
-    return Key(message.process_id, message.task_id, message.attempt)
+    return Key(message.process_id, message.task_id, message.attempt, tenant)
 
 
 def undispatched(tenant: str, canceled: event_pb2.TaskCanceled, now_us: int, state: ClaimState) -> Claim:

@@ -18,15 +18,18 @@ class ClaimState(IntEnum):
 
 
 class Key(NamedTuple):
-    """What a dispatch is known by."""
+    """What a dispatch is known by. The tenant belongs to it: nobody here knows whose a process is, and what comes in
+    another's name must not stand in the way of what its own tenant sends.
+    """
 
     process_id: str
     task_id: str
     attempt: int
+    tenant: str
 
     @property
     def ref(self) -> str:
-        """Its name in the outbox."""
+        """Its name in the outbox and in the ids of its events, which are read with the tenant they are of."""
         return f"{self.process_id}/{self.task_id}/{self.attempt}"
 
 
@@ -83,7 +86,7 @@ class Claim:
     @property
     def key(self) -> Key:
         """Its primary key."""
-        return Key(self.process_id, self.task_id, self.attempt)
+        return Key(self.process_id, self.task_id, self.attempt, self.tenant)
 
     @property
     def queue(self) -> Queue:

@@ -21,7 +21,6 @@ from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
 from services.executor.histories import Histories
 from services.executor.runner import Runner, World
-from services.executor.schema import claim as claim_table
 from services.executor.schema import metadata
 from services.executor.tasks import TASKS
 from vahana.event.v1 import event_pb2, state_pb2, task_pb2
@@ -79,8 +78,8 @@ class Executor:
     def _do(self, context: Any) -> Any:
         return self.task(context)
 
-    def accept(self, *dispatches: event_pb2.TaskDispatched) -> None:
-        self.handlers.accept([event_pb2.Envelope(tenant="default", task_dispatched=each) for each in dispatches])
+    def accept(self, *dispatches: event_pb2.TaskDispatched, tenant: str = "default") -> None:
+        self.handlers.accept([event_pb2.Envelope(tenant=tenant, task_dispatched=each) for each in dispatches])
 
     def cancel(self, *dispatches: event_pb2.TaskDispatched, tenant: str = "default", reason: str = "by ada") -> None:
         """Cancel the attempts of these dispatches, whether they came or not."""
@@ -122,15 +121,14 @@ class Executor:
         with self.db.write() as tx:
             storage.expire_all(tx)
 
-    def claim(self, task_id: str = "env-setup", attempt: int = 1) -> Claim:
+    def claim(self, task_id: str = "env-setup", attempt: int = 1, tenant: str = "default") -> Claim:
+        which = {"task_id": task_id, "attempt": attempt, "tenant": tenant}
         with self.db.read() as tx:
-            row = tx.execute(
-                sa.select(*storage._COLUMNS).where(claim_table.c.task_id == task_id, claim_table.c.attempt == attempt)
-            )
-            return Claim(**row.mappings().one())
+            (found,) = storage.claims(tx, storage.SELECT.filter_by(**which))
+        return found
 
-    def events(self) -> list[event_pb2.StatusChanged]:
-        return [each.status_changed for each in self.envelopes()]
+    def events(self, tenant: str = "default") -> list[event_pb2.StatusChanged]:
+        return [each.status_changed for each in self.envelopes() if each.tenant == tenant]
 
     def envelopes(self) -> list[event_pb2.Envelope]:
         with self.db.read() as tx:
@@ -175,5 +173,5 @@ def canceled(dispatched: event_pb2.TaskDispatched, reason: str = "by ada") -> ev
     )
 
 
-def states(executor: Executor) -> list[tuple[int, bool]]:
-    return [(event.task_state, event.blocked) for event in executor.events()]
+def states(executor: Executor, tenant: str = "default") -> list[tuple[int, bool]]:
+    return [(event.task_state, event.blocked) for event in executor.events(tenant)]

@@ -12,7 +12,7 @@ from services.executor import storage, wire
 from services.executor.domain.claims import ClaimState, Key
 from tests.contract.executor.support import dispatch
 
-KEYS = [Key(f"proc-{number}", task, 1) for number in (7, 8, 900) for task in ("env-setup", "submit")]
+KEYS = [Key(f"proc-{number}", task, 1, "default") for number in (7, 8, 900) for task in ("env-setup", "submit")]
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ from services.chassis.bus.topics import Topic
 from services.chassis.consume import Handle
 from services.chassis.db import Database
 from services.chassis.migrate import upgrade
-from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED
+from services.chassis.outcomes import FOREIGN_TENANT, HANDLED, REPLAYED
 from tests.contract.hostile.messages import YEAR_0, YEAR_10000, Hostile
 from vahana.event.v1 import event_pb2, state_pb2
 
 BAD_NAMES = ("", "n\0l", "a\nb", "x" * 100_000)
 BAD_TIMES = (YEAR_0, YEAR_10000, 2**62)
+OTHER = "other"
+"""The tenant that sound messages are not of."""
 
 
 @dataclass
@@ -25,7 +27,8 @@ class Reader:
     """A consumer under test.
 
     `sound(n)` is the n-th message that it takes, and `took(n)` whether it did; the outcomes are of messages about
-    the first, once that was taken. `faulty` yields what its service alone can tell to be wrong.
+    the first, once that was taken. `faulty` yields what its service alone can tell to be wrong. Where what is of
+    another tenant is handled, that is in the other's name, and changes nothing that is not the other's.
     """
 
     topic: Topic
@@ -40,19 +43,29 @@ class Reader:
     elsewhere: str = "parked"
 
     def rows(self) -> dict[str, list[str]]:
-        """All the service keeps, but for what it parked, read, or is to send again."""
+        """All the service keeps, but for what it parked, read, is to send again, or handled in another's name."""
         with self.db.read() as tx:
             return {
-                name: sorted(repr(row) for row in tx.execute(sa.select(*[c for c in table.c if c.name != "sent_us"])))
+                name: sorted(repr(row) for row in self._rows(tx, table))
                 for name, table in self.db.metadata.tables.items()
                 if name not in {"parked", "incarnation", "reading", "attempted"}
             }
+
+    def _rows(self, tx: sa.Connection, table: sa.Table) -> list[sa.Row[Any]]:
+        rows = tx.execute(sa.select(*[column for column in table.c if column.name != "sent_us"])).all()
+        return [row for row in rows if self.foreign != HANDLED or not _of(row, OTHER)]
 
     def parked(self) -> Sequence[sa.Row[Any]]:
         """What is parked, in the order of arrival."""
         table = self.db.metadata.tables["parked"]
         with self.db.read() as tx:
             return tx.execute(sa.select(table).order_by(table.c.offset)).all()
+
+
+def _of(row: sa.Row[Any], tenant: str) -> bool:
+    found = row._mapping
+    sent = event_pb2.Envelope.FromString(found["value"]).tenant if "message_id" in found else ""
+    return tenant in {found.get("tenant"), sent}
 
 
 def database(url: str, service: str, metadata: sa.MetaData) -> Database:

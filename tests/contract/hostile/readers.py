@@ -57,7 +57,14 @@ def dispatches(kind: int, url: str) -> Reader:
         yield Hostile("job handed over far from now", late.SerializeToString(), "years 1 to 9999")
 
     return Reader(
-        TASK_TOPICS[kind], executor.db, executor.consumers.dispatched, sound, lambda n: _has(executor, n), wrong
+        TASK_TOPICS[kind],
+        executor.db,
+        executor.consumers.dispatched,
+        sound,
+        lambda n: _has(executor, n),
+        wrong,
+        # Nobody here knows whose a process is.
+        foreign=HANDLED,
     )
 
 
@@ -80,6 +87,7 @@ def cancels(url: str) -> Reader:
         sound,
         lambda n: _has(executor, n),
         lambda: faulty(sound(9), fields),
+        foreign=HANDLED,
     )
 
 
@@ -212,7 +220,8 @@ def _attempt_fields() -> dict[str, Any]:
 def _has(executor: Executor, number: int) -> bool:
     claim = executor.db.metadata.tables["claim"]
     with executor.db.read() as tx:
-        return tx.execute(sa.select(sa.exists().where(claim.c.process_id == f"proc-{number}"))).scalar_one()
+        its = (claim.c.process_id == f"proc-{number}", claim.c.tenant == "default")
+        return tx.execute(sa.select(sa.exists().where(*its))).scalar_one()
 
 
 READERS: dict[str, Callable[[str], Reader]] = {

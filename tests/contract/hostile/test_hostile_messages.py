@@ -14,12 +14,12 @@ from structlog.testing import capture_logs
 from services.chassis import consume
 from services.chassis.bus.api import Message
 from services.chassis.bus.memory import MemoryBus
-from services.chassis.bus.topics import ALL
+from services.chassis.bus.topics import ALL, HOST
 from services.chassis.consume import ConsumerLoop
 from services.chassis.outcomes import HANDLED, PARKED, Outcomes
 from services.chassis.parked import LONGEST_KEY, LONGEST_REASON, Parked
 from tests.contract.hostile.messages import Hostile, changed, elsewhere, everywhere
-from tests.contract.hostile.reader import Reader
+from tests.contract.hostile.reader import OTHER, Reader
 from tests.contract.hostile.readers import READERS
 
 TIMES = 3
@@ -91,7 +91,7 @@ def hostile(reader: Reader) -> list[Hostile]:
         *everywhere(known),
         *elsewhere(known, reader.elsewhere),
         *reader.faulty(),
-        Hostile("of another tenant", changed(known, "tenant", "other"), fault, reader.foreign),
+        Hostile("of another tenant", changed(known, "tenant", OTHER), fault, reader.foreign),
         *[again] * TIMES,
     ]
 
@@ -113,6 +113,17 @@ def test_it_is_parked_or_ignored_and_counted_and_the_rest_goes_on(
         assert reader.rows() == before
         line.publish(Hostile("sound", reader.sound(2).SerializeToString()))
         assert reader.took(2)
+
+
+def test_what_another_tenant_says_first_hides_nothing(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consume, "POLL_SECONDS", 0.05)
+    known = reader.sound(1)
+    with running(reader) as line:
+        line.publish(*[Hostile("of another tenant", changed(known, "tenant", OTHER))] * TIMES)
+        # Hosts are no tenant's.
+        assert reader.topic == HOST or not reader.took(1)
+        line.publish(Hostile("sound", known.SerializeToString()))
+        assert reader.took(1)
 
 
 def test_what_is_parked_says_why_and_takes_no_room_but_for_its_bytes(
