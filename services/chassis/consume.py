@@ -181,8 +181,6 @@ class ConsumerLoop:
             self._park(first, f"failed or ended the process {FAILURES_TO_PARK} times; the last: {last}")
         elif not self._took_effect(work):
             return
-        if work.care is Care.EACH:
-            self._deaths.handled(first)
         work.advance()
 
     def _took_effect(self, work: "_Work") -> bool:

@@ -2,13 +2,14 @@
 
 While all goes well a reader writes one row a partition, when the first message of it comes, and deletes that when it
 stops in order. A row somebody else left tells that they did not: the first messages of that partition are among those
-they had in hand. Mostly they have nothing to do with it, so they are handled as ever, but noted before. Where notes are
-found whoever wrote them died, too: then messages are handled one by one, each counted before it is handled, in a
-transaction that also forgets the one before. What fails otherwise than by an outage leaves its count, as a death does.
+they had in hand. Mostly they have nothing to do with it, so they are handled as ever, but the first of each partition
+is noted before. Where a note is found whoever wrote it died, too: then messages are handled one by one, each counted
+before it is handled, in a transaction that also forgets the one before. What fails otherwise than by an outage leaves
+its count, as a death does.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
 
@@ -19,13 +20,16 @@ from services.chassis.db import Database, Tx, insert_ignore, upsert
 from services.chassis.errors import Unavailable
 from services.chassis.ids import new_id
 
+_Message = tuple[str, int, int]
+"""What names one: its topic, partition and offset."""
+
 
 class Care(IntEnum):
     """How messages are to be handled."""
 
     NONE = 0
     NOTED = 1
-    """As ever; whoever comes after a death finds them noted."""
+    """As ever; whoever comes after a death finds a note."""
     EACH = 2
     """One by one, each of them counted."""
 
@@ -43,8 +47,8 @@ class Deaths:
         self._noted = sa.select(of.topic, of.partition, of.offset).where(of.reader == reader)
         self._careful: dict[TopicPartition, tuple[int, Care]] = {}
         """The care each partition read from so far is handled with, and the offset where that ends."""
-        self._handled: list[Received] = []
-        """Counted one by one and handled since; their counts are to be forgotten."""
+        self._written: set[_Message] = set()
+        """What was noted or counted, and not forgotten."""
 
     def care(self, batch: Sequence[Received], window: int) -> Care:
         """The care that a batch is to be handled with, for which it is noted where that is due: somebody may have died
@@ -60,42 +64,41 @@ class Deaths:
         care = max(self._care_at(place, offset) for place, offset in first.items())
         if care is Care.NOTED:
             with self._db.write() as tx:
-                insert_ignore(tx, self._attempted, [self._of(each) | {"digest": "", "count": 0} for each in batch])
+                notes = [self._of((*place, offset)) | {"digest": "", "count": 0} for place, offset in first.items()]
+                insert_ignore(tx, self._attempted, notes)
+            self._written |= {(*place, offset) for place, offset in first.items()}
         return care
 
     def count(self, received: Received) -> int:
         """Count that a message is about to be handled, durably, and return how often it was with this."""
-        of, digest = self._of(received), hashlib.sha256(received.value).hexdigest()
+        of, digest = self._of(_message(received)), hashlib.sha256(received.value).hexdigest()
         columns = self._attempted.c
         # A topic made anew has other messages at the same places.
         counted = sa.case((columns.digest == digest, columns.count + 1), else_=1)
         with self._db.write() as tx:
-            if self._handled:
-                self._forget(tx, _names(self._handled))
+            self._forget(tx, self._written - {_message(received)})
             insert_ignore(tx, self._attempted, [of | {"digest": digest, "count": 0}])
             counting = sa.update(self._attempted).where(*self._are(of)).values(count=counted, digest=digest)
             count: int = tx.execute(counting.returning(columns.count)).scalar_one()
-        self._handled = []
+        self._written = {_message(received)}
         return count
 
     def uncount(self, received: Received) -> None:
         """Take the last count back: nothing was wrong with the message. Where the database is away the count stays."""
-        of, columns = self._of(received), self._attempted.c
+        of, columns = self._of(_message(received)), self._attempted.c
         with suppress(Unavailable), self._db.write() as tx:
             tx.execute(sa.update(self._attempted).where(*self._are(of)).values(count=columns.count - 1))
             tx.execute(sa.delete(self._attempted).where(*self._are(of), columns.count < 1))
-
-    def handled(self, received: Received) -> None:
-        """Take note that a counted message is handled: its count goes with the next one's."""
-        self._handled.append(received)
 
     def forget(self, handled: Sequence[Received]) -> None:
         """Forget notes and counts of what is handled, before its offsets are committed. Where the database is away they
         stay until somebody else reads on from behind them.
         """
-        with suppress(Unavailable), self._db.write() as tx:
-            self._forget(tx, _names(handled))
-        self._handled = []
+        these = self._written.intersection(map(_message, handled))
+        if these:
+            with suppress(Unavailable), self._db.write() as tx:
+                self._forget(tx, these)
+            self._written -= these
 
     def leave(self) -> None:
         """Stop in order: nobody needs to take care on our account. Where the database is away they will."""
@@ -124,27 +127,24 @@ class Deaths:
         noted = {(row.topic, row.partition, row.offset) for row in tx.execute(self._noted)}
         # What was counted and committed before its count could be forgotten.
         passed = {each for each in noted if each[2] < new.get(each[:2], 0)}
-        if passed:
-            self._forget(tx, passed)
+        self._forget(tx, passed)
         died = {(row.topic, row.partition): Care.NOTED for row in left}
         return died | {(topic, partition): Care.EACH for topic, partition, _ in noted - passed}
 
-    def _forget(self, tx: Tx, messages: Iterable[tuple[str, int, int]]) -> None:
+    def _forget(self, tx: Tx, messages: Collection[_Message]) -> None:
+        if not messages:
+            return
         columns = self._attempted.c
         these = sa.tuple_(columns.topic, columns.partition, columns.offset).in_(sorted(messages))
         tx.execute(sa.delete(self._attempted).where(columns.reader == self._reader, these))
 
-    def _of(self, received: Received) -> dict[str, str | int]:
-        return {
-            "reader": self._reader,
-            "topic": received.topic,
-            "partition": received.partition,
-            "offset": received.offset,
-        }
+    def _of(self, message: _Message) -> dict[str, str | int]:
+        topic, partition, offset = message
+        return {"reader": self._reader, "topic": topic, "partition": partition, "offset": offset}
 
     def _are(self, of: Mapping[str, str | int]) -> list[sa.ColumnElement[bool]]:
         return [self._attempted.c[name] == value for name, value in of.items()]
 
 
-def _names(received: Sequence[Received]) -> list[tuple[str, int, int]]:
-    return [(each.topic, each.partition, each.offset) for each in received]
+def _message(received: Received) -> _Message:
+    return received.topic, received.partition, received.offset

@@ -57,6 +57,7 @@ class Outbox:
             .order_by(columns.id)
             .limit(sa.bindparam("most", type_=sa.Integer))
         )
+        self._unsent_but = self._unsent.where(columns.id.not_in(sa.bindparam("sent", expanding=True)))
         unmarked = (columns.id.in_(sa.bindparam("ids", expanding=True)), columns.sent_us.is_(None))
         self._mark = sa.update(self._table).where(*unmarked).values(sent_us=sa.bindparam("now"))
 
@@ -133,11 +134,15 @@ class Outbox:
         if tx.dialect.name == "postgresql":
             tx.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
 
-    def unsent(self, tx: Tx, limit: int) -> list[UnsentRow]:
-        """Return the lowest rows not sent yet, in order: up to `limit` of them, or fewer that make up 4 MB."""
+    def unsent(self, tx: Tx, limit: int, sent: Sequence[int] = ()) -> list[UnsentRow]:
+        """Return the lowest rows not sent yet, in order: up to `limit` of them, or fewer that make up 4 MB.
+
+        `sent`: those that are, and are not marked yet.
+        """
+        which = (self._unsent_but, {"most": limit, "sent": list(sent)}) if sent else (self._unsent, {"most": limit})
         found: list[UnsentRow] = []
         size = 0
-        with tx.execute(self._unsent, {"most": limit}) as rows:
+        with tx.execute(*which) as rows:
             for row in rows.mappings():
                 found.append(UnsentRow(**row))
                 size += len(row["value"])

@@ -33,7 +33,8 @@ FALLBACK_SECONDS = 1.0
 """How long a commit by another replica may go unnoticed."""
 QUIET_SECONDS = 0.25
 """What was sent is marked once nothing more came for so long: nobody waits for a mark."""
-MOST_UNMARKED = 2000
+MOST_UNMARKED = 200
+"""So many at most are sent again by whoever follows a relay that died."""
 _WRITER = "outbox"
 """The relay's name among those who know of a topic's incarnations."""
 
@@ -43,8 +44,8 @@ class Relay:
 
     On PostgreSQL several replicas run one each and the holder of the lease "relay" works, on what it reads; on SQLite
     the process that owns the file is the only one, and sends what it is handed at each commit. Rows are marked sent
-    afterwards, many at a time. After a failure sending starts over from the lowest row that is not marked: receivers
-    see copies, never a gap.
+    afterwards, many at a time. Whoever follows a relay starts from the lowest row that is not marked: receivers see
+    copies, never a gap.
     """
 
     def __init__(
@@ -126,6 +127,8 @@ class Relay:
             failpoint("relay.published")
             self._unmarked += [row.id for row in rows]
             total += len(rows)
+            if not self._full(rows) and not self._outbox.committed.is_set():
+                break
         return total
 
     def _rest(self) -> None:
@@ -157,19 +160,23 @@ class Relay:
         self._outbox.mark_sent(tx, self._unmarked)
 
     def _read(self, *, purge: bool) -> list[UnsentRow]:
-        """Mark what was sent and read what comes next, in one transaction that writes only where it must."""
+        """Read what comes next, in a transaction that writes only where it must."""
         self._outbox.handover.begin()
         rows = self._unsent(purge=purge)
-        if len(rows) == self._batch or sum(len(row.value) for row in rows) >= LARGEST_BATCH:
+        if self._full(rows):
             self._outbox.handover.miss()
         elif rows:
             self._outbox.handover.read(rows[-1].id)
         return rows
 
+    def _full(self, rows: Sequence[UnsentRow]) -> bool:
+        """Whether there may be more rows than these."""
+        return len(rows) == self._batch or sum(len(row.value) for row in rows) >= LARGEST_BATCH
+
     def _unsent(self, *, purge: bool) -> list[UnsentRow]:
-        if not self._unmarked and not purge:
+        if not purge:
             with self._db.read() as tx:
-                rows = self._outbox.unsent(tx, self._batch)
+                rows = self._outbox.unsent(tx, self._batch, self._unmarked)
             if not rows or self._leads():
                 return rows
         with self._db.write() as tx:

@@ -85,6 +85,14 @@ class Thread:
         """Have it take its next turn soon: news takes a moment to arrive, and more may come with it."""
         self.due_us = min(self.due_us, self.kernel.now_us + self.kernel.dice.randrange(_LATENCY_US))
 
+    def woken(self) -> bool:
+        """Whether it was woken in this turn, for the next one."""
+        return self.due_us != _NEVER
+
+    def heed(self) -> None:
+        """Take what it was woken for in this turn."""
+        self.due_us = _NEVER
+
     def check(self) -> None:
         """Raise Crashed where its instance was killed meanwhile."""
         if self.instance.life != self.life:

@@ -68,8 +68,8 @@ def no_known_claims() -> AbstractContextManager[object]:
 def marked_before_sent() -> AbstractContextManager[object]:
     """Rows of the outbox are marked sent when they are read, and not when the bus has them."""
 
-    def unsent(outbox: Outbox, tx: Any, limit: int) -> list[Any]:
-        rows = real(outbox, tx, limit)
+    def unsent(outbox: Outbox, tx: Any, limit: int, sent: Sequence[int] = ()) -> list[Any]:
+        rows = real(outbox, tx, limit, sent)
         if rows:
             outbox.mark_sent(tx, [row.id for row in rows])
         return rows

@@ -27,7 +27,12 @@ class Wake:
         self._thread.wake()
 
     def clear(self) -> None:
-        """Nothing: a turn given is taken once."""
+        """Take the turn given as taken."""
+        self._thread.heed()
+
+    def is_set(self) -> bool:
+        """Whether a turn was given since."""
+        return self._thread.woken()
 
 
 class Flag:
