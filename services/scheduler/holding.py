@@ -81,7 +81,8 @@ class Holding:
         )
         holds.insert(tx, hold)
         self._tell(tx)
-        return pb.PlaceHoldResponse(hold=_told(hold), process_count=holds.count_going_on(tx, hold))
+        kept = holds.count_kept(tx, hold)
+        return pb.PlaceHoldResponse(hold=_told(hold), process_count=kept, effect=hold.effect(kept))
 
     def _tell(self, tx: Tx) -> None:
         for tell in self.holds_changed:

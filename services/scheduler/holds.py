@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from services.scheduler.domain.holds import ALL_TENANTS, Hold
+from services.scheduler.domain.states import Intent
 from services.scheduler.schema import hold, run
 
 _COLUMNS = [hold.c[field.name] for field in fields(Hold)]
@@ -54,14 +55,16 @@ def page(tx: Connection, tenant: str | None, after: tuple[int, str] | None, limi
     return [_hold(row) for row in tx.execute(query)]
 
 
-def count_going_on(tx: Connection, of: Hold) -> int:
-    """How many runs that have not ended a hold keeps, and no hold was told of yet."""
+def count_kept(tx: Connection, of: Hold) -> int:
+    """How many runs a hold keeps; what else keeps them does not count."""
     kept = [
         getattr(run.c, name) == value
         for name, value in (("tenant", of.tenant), ("compute_resource", of.compute_resource), ("address", of.address))
         if value
     ]
-    return tx.execute(sa.select(sa.func.count()).select_from(run).where(_GOES_ON, *kept)).scalar_one()
+    return tx.execute(
+        sa.select(sa.func.count()).select_from(run).where(_OPEN, run.c.intent != Intent.CANCEL, *kept)
+    ).scalar_one()
 
 
 def unsettled_shards(tx: Connection) -> list[int]:

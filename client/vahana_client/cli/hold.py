@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from vahana.profile.v1 import identity_pb2, tenant_pb2
+from vahana.registry.v1 import compute_resource_pb2
 from vahana.scheduler.v1 import hold_pb2 as pb
 from vahana_client.cli.context import context
 from vahana_client.cli.errors import BadInputError
 from vahana_client.cli.output import Columns, Format, Output, emit_one, emit_rows, moment
-from vahana_client.connection import every, new_request_id
+from vahana_client.connection import Connection, every, new_request_id
 
 cli = typer.Typer(
     help="Holds: what is under way ends, nothing new begins until the hold is lifted.", no_args_is_help=True
@@ -62,10 +64,47 @@ def place(
     else:
         request.whole_tenant = True
     with context(ctx).connect() as connection:
+        _refuse_unknown(connection, request)
         placed = connection.holds.PlaceHold(request)
     hold = placed.hold
     facts = [("hold", hold.hold_id), ("on hold", _what(hold)), ("tenant", _whose(hold))]
-    emit_one(output, placed, [*facts, ("processes that wait", placed.process_count)])
+    emit_one(output, placed, [*facts, ("effect", placed.effect)])
+
+
+def _refuse_unknown(connection: Connection, request: pb.PlaceHoldRequest) -> None:
+    """Refuses names that nothing has: the scheduler, which knows processes alone, would take them, and keep nothing.
+
+    What other tenants have the registry tells nobody; there the answer's `effect` has to do.
+    """
+    if request.tenant:
+        connection.tenants.GetTenant(tenant_pb2.GetTenantRequest(name=request.tenant))
+        own = connection.identity.GetCaller(identity_pb2.GetCallerRequest()).caller.tenant == request.tenant
+    else:
+        own = not request.all_tenants
+    if own and not request.whole_tenant:
+        _refuse_unknown_host(connection, request)
+
+
+def _refuse_unknown_host(connection: Connection, request: pb.PlaceHoldRequest) -> None:
+    resources = every(
+        lambda token: connection.compute_resources.ListComputeResources(
+            compute_resource_pb2.ListComputeResourcesRequest(page_token=token)
+        ),
+        lambda page: page.compute_resources,
+    )
+    if request.compute_resource:
+        known = any(each.name == request.compute_resource for each in resources)
+        option, fault = "--compute", f"there is no compute resource {request.compute_resource!r}"
+    else:
+        known = any(_same_host(each.address) == _same_host(request.address) for each in resources)
+        option, fault = "--host", f"no compute resource is at {request.address!r}"
+    if not known:
+        raise BadInputError("nothing was put on hold", [(option, f"{fault}; `vahana compute list` shows all")])
+
+
+def _same_host(address: str) -> str:
+    """DNS tells no case, and a name may end in a dot."""
+    return address.lower().removesuffix(".")
 
 
 @cli.command()

@@ -39,6 +39,17 @@ class Hold:
         told = f"{self._what} is on hold since {readable(self.placed_us)} by {self.placed_by_for(self.tenant)}"
         return f"{told}: {self.comment}" if self.comment else told
 
+    def effect(self, kept: int) -> str:
+        """How many processes it keeps, for whoever places it; where it is none, a name may be misspelt."""
+        if kept:
+            return f"keeps {kept} process{'es' if kept > 1 else ''} now"
+        who = f"tenant {self.tenant!r} has none" if self.tenant else "no tenant has any"
+        if self.compute_resource:
+            where = f" on compute resource {self.compute_resource!r}"
+        else:
+            where = f" at host {self.address!r}" if self.address else ""
+        return f"keeps 0 processes now: {who} under way{where}, apart from what is being canceled"
+
     def placed_by_for(self, tenant: str) -> str:
         """Who placed it, as people of a tenant are told: names of users are not for other tenants."""
         return self.placed_by if tenant == self.placer_tenant else AN_OPERATOR

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.scheduler import handlers
 from services.scheduler.handlers import IDLE
 from services.scheduler.schema import metadata
-from tests.contract.scheduler.held import EVE, ROOT, Holds
+from tests.contract.scheduler.held import ADA, EVE, ROOT, Holds
 from tests.contract.scheduler.intended import (
     COMPLETED,
     ENDED_AS_ASKED,
@@ -121,6 +121,29 @@ def test_what_is_told_says_what_is_on_hold(world: Any, plan: Any, holds: Holds) 
         assert world.last().reason.startswith(words)
         holds.lift(placed)
         assert world.last().process_state == GOES_ON
+
+
+def test_whoever_places_a_hold_is_told_how_much_it_keeps(world: Any, plan: Any, holds: Holds, intents: Intents) -> None:
+    for number in range(3):
+        world.launch(f"proc-{number}", plan)
+    world.launch("proc-3", plan, tenant="other", host="elsewhere")
+    world.settle()
+    intents.want("CANCEL", process="proc-2")
+    assert world.last("proc-2").process_state == P.PROCESS_STATE_CANCELING
+    whole = holds.place(whole_tenant=True)
+    assert (whole.process_count, whole.effect) == (2, "keeps 2 processes now")
+    # Both are kept already; this one keeps them as well.
+    assert holds.place().process_count == 2
+    for who, what, words in (
+        (ADA, {"compute_resource": "loca"}, "tenant 'default' has none under way on compute resource 'loca'"),
+        (ADA, {"address": "nowhere.org"}, "tenant 'default' has none under way at host 'nowhere.org'"),
+        (ROOT, {"tenant": "ohter", "whole_tenant": True}, "tenant 'ohter' has none under way"),
+        (ROOT, {"address": "nowhere.org", "all_tenants": True}, "no tenant has any under way at host 'nowhere.org'"),
+    ):
+        told = holds.place(who, **what)
+        assert told.process_count == 0
+        assert told.effect == f"keeps 0 processes now: {words}, apart from what is being canceled"
+    assert holds.place(EVE, whole_tenant=True).effect == "keeps 1 process now"
 
 
 def test_what_others_run_goes_on(world: Any, plan: Any, holds: Holds) -> None:

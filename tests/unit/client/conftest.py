@@ -21,7 +21,7 @@ from vahana.eventsink.v1 import parked_pb2 as eventsink_parked_pb2
 from vahana.executor.v1 import parked_pb2 as executor_parked_pb2
 from vahana.experiment.v1 import data_pb2, experiment_pb2, project_pb2
 from vahana.experiment.v1 import parked_pb2 as experiment_parked_pb2
-from vahana.profile.v1 import credential_pb2
+from vahana.profile.v1 import credential_pb2, identity_pb2, tenant_pb2
 from vahana.registry.v1 import application_pb2, compute_resource_pb2
 from vahana.registry.v1 import parked_pb2 as registry_parked_pb2
 from vahana.scheduler.v1 import hold_pb2
@@ -33,6 +33,8 @@ _MODULES = (
     experiment_pb2,
     project_pb2,
     credential_pb2,
+    identity_pb2,
+    tenant_pb2,
     application_pb2,
     compute_resource_pb2,
     hold_pb2,

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evahana/scheduler/v1/hold.proto\x12\x13vahana.scheduler.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x1a\n\x10\x63ompute_resource\x18\x02 \x01(\tH\x00\x12\x11\n\x07\x61\x64\x64ress\x18\x03 \x01(\tH\x00\x12\x16\n\x0cwhole_tenant\x18\x04 \x01(\x08H\x00\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12\x11\n\tplaced_by\x18\x07 \x01(\t\x12.\n\nplace_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04held\"\xb3\x02\n\x10PlaceHoldRequest\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$H\x00\x12\x1b\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xa8\x01\x01H\x00\x12\x1f\n\x0cwhole_tenant\x18\x03 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01H\x00\x12\x30\n\x06tenant\x18\x04 \x01(\tB \xbaH\x1dr\x1b\x32\x19^([a-z][a-z0-9-]{0,62})?$\x12\x13\n\x0b\x61ll_tenants\x18\x05 \x01(\x08\x12%\n\x07\x63omment\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12%\n\nrequest_id\x18\x07 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$B\r\n\x04held\x12\x05\xbaH\x02\x08\x01\"S\n\x11PlaceHoldResponse\x12\'\n\x04hold\x18\x01 \x01(\x0b\x32\x19.vahana.scheduler.v1.Hold\x12\x15\n\rprocess_count\x18\x02 \x01(\r\"7\n\x0fLiftHoldRequest\x12$\n\x07hold_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\"\x12\n\x10LiftHoldResponse\"W\n\x10ListHoldsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"V\n\x11ListHoldsResponse\x12(\n\x05holds\x18\x01 \x03(\x0b\x32\x19.vahana.scheduler.v1.Hold\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa3\x02\n\x0bHoldService\x12Z\n\tPlaceHold\x12%.vahana.scheduler.v1.PlaceHoldRequest\x1a&.vahana.scheduler.v1.PlaceHoldResponse\x12W\n\x08LiftHold\x12$.vahana.scheduler.v1.LiftHoldRequest\x1a%.vahana.scheduler.v1.LiftHoldResponse\x12_\n\tListHolds\x12%.vahana.scheduler.v1.ListHoldsRequest\x1a&.vahana.scheduler.v1.ListHoldsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evahana/scheduler/v1/hold.proto\x12\x13vahana.scheduler.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x1a\n\x10\x63ompute_resource\x18\x02 \x01(\tH\x00\x12\x11\n\x07\x61\x64\x64ress\x18\x03 \x01(\tH\x00\x12\x16\n\x0cwhole_tenant\x18\x04 \x01(\x08H\x00\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12\x11\n\tplaced_by\x18\x07 \x01(\t\x12.\n\nplace_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04held\"\xb3\x02\n\x10PlaceHoldRequest\x12=\n\x10\x63ompute_resource\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9.-]{0,62}$H\x00\x12\x1b\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xa8\x01\x01H\x00\x12\x1f\n\x0cwhole_tenant\x18\x03 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01H\x00\x12\x30\n\x06tenant\x18\x04 \x01(\tB \xbaH\x1dr\x1b\x32\x19^([a-z][a-z0-9-]{0,62})?$\x12\x13\n\x0b\x61ll_tenants\x18\x05 \x01(\x08\x12%\n\x07\x63omment\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\xe8\x07\x32\n^[^\\x00]*$\x12%\n\nrequest_id\x18\x07 \x01(\tB\x11\xbaH\x0er\x0c\x18\x64\x32\x08^[!-~]*$B\r\n\x04held\x12\x05\xbaH\x02\x08\x01\"c\n\x11PlaceHoldResponse\x12\'\n\x04hold\x18\x01 \x01(\x0b\x32\x19.vahana.scheduler.v1.Hold\x12\x15\n\rprocess_count\x18\x02 \x01(\r\x12\x0e\n\x06\x65\x66\x66\x65\x63t\x18\x03 \x01(\t\"7\n\x0fLiftHoldRequest\x12$\n\x07hold_id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x64\x32\x08^[!-~]*$\"\x12\n\x10LiftHoldResponse\"W\n\x10ListHoldsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12&\n\npage_token\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\xe8\x07\x32\x08^[!-~]*$\"V\n\x11ListHoldsResponse\x12(\n\x05holds\x18\x01 \x03(\x0b\x32\x19.vahana.scheduler.v1.Hold\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa3\x02\n\x0bHoldService\x12Z\n\tPlaceHold\x12%.vahana.scheduler.v1.PlaceHoldRequest\x1a&.vahana.scheduler.v1.PlaceHoldResponse\x12W\n\x08LiftHold\x12$.vahana.scheduler.v1.LiftHoldRequest\x1a%.vahana.scheduler.v1.LiftHoldResponse\x12_\n\tListHolds\x12%.vahana.scheduler.v1.ListHoldsRequest\x1a&.vahana.scheduler.v1.ListHoldsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,15 +60,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLACEHOLDREQUEST']._serialized_start=323
   _globals['_PLACEHOLDREQUEST']._serialized_end=630
   _globals['_PLACEHOLDRESPONSE']._serialized_start=632
-  _globals['_PLACEHOLDRESPONSE']._serialized_end=715
-  _globals['_LIFTHOLDREQUEST']._serialized_start=717
-  _globals['_LIFTHOLDREQUEST']._serialized_end=772
-  _globals['_LIFTHOLDRESPONSE']._serialized_start=774
-  _globals['_LIFTHOLDRESPONSE']._serialized_end=792
-  _globals['_LISTHOLDSREQUEST']._serialized_start=794
-  _globals['_LISTHOLDSREQUEST']._serialized_end=881
-  _globals['_LISTHOLDSRESPONSE']._serialized_start=883
-  _globals['_LISTHOLDSRESPONSE']._serialized_end=969
-  _globals['_HOLDSERVICE']._serialized_start=972
-  _globals['_HOLDSERVICE']._serialized_end=1263
+  _globals['_PLACEHOLDRESPONSE']._serialized_end=731
+  _globals['_LIFTHOLDREQUEST']._serialized_start=733
+  _globals['_LIFTHOLDREQUEST']._serialized_end=788
+  _globals['_LIFTHOLDRESPONSE']._serialized_start=790
+  _globals['_LIFTHOLDRESPONSE']._serialized_end=808
+  _globals['_LISTHOLDSREQUEST']._serialized_start=810
+  _globals['_LISTHOLDSREQUEST']._serialized_end=897
+  _globals['_LISTHOLDSRESPONSE']._serialized_start=899
+  _globals['_LISTHOLDSRESPONSE']._serialized_end=985
+  _globals['_HOLDSERVICE']._serialized_start=988
+  _globals['_HOLDSERVICE']._serialized_end=1279
 # @@protoc_insertion_point(module_scope)

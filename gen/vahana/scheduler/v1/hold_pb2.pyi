@@ -87,7 +87,9 @@ class PlaceHoldRequest(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     compute_resource: _builtins.str
-    """A compute resource of the tenant, by name. Whether registry has it is not looked at."""
+    """A compute resource of the tenant, by name. Registry, which knows whether there is one, is not asked: with an
+    unknown name, as with an unknown address or tenant, a hold keeps nothing, and the answer's `effect` says so.
+    """
     address: _builtins.str
     """A host name or IP address, as compute resources have it."""
     whole_tenant: _builtins.bool
@@ -129,8 +131,13 @@ class PlaceHoldResponse(_message.Message):
 
     HOLD_FIELD_NUMBER: _builtins.int
     PROCESS_COUNT_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
     process_count: _builtins.int
-    """How many processes that have not ended it kept waiting when it was placed."""
+    """How many processes it kept when it was placed: those under way, those that another hold keeps already among them,
+    and those being canceled not.
+    """
+    effect: _builtins.str
+    """The same in words; for 0 also where no process is under way, for who misspelt a name to see it."""
     @_builtins.property
     def hold(self) -> Global___Hold:
         """The hold."""
@@ -140,10 +147,11 @@ class PlaceHoldResponse(_message.Message):
         *,
         hold: Global___Hold | None = ...,
         process_count: _builtins.int = ...,
+        effect: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold", "process_count", b"process_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "hold", b"hold", "process_count", b"process_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
