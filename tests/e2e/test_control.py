@@ -95,6 +95,46 @@ def test_a_paused_experiment_begins_nothing_until_it_is_resumed(
     check_complete(ended, probe.history())
 
 
+def test_what_is_launched_during_a_hold_waits_until_it_is_lifted(
+    mesh: RunningMesh, connection: Connection, tmp_path: Path
+) -> None:
+    placed = mesh.data("hold", "place", "--compute", "local", "-m", "maintenance until noon")
+    try:
+        assert placed["process_count"] == 0
+        assert "none under way on compute resource 'local'" in placed["effect"]
+        probe = Probe(connection, tmp_path).create().launch()
+        probe.wait(lambda answer: answer.process.state == state_pb2.PROCESS_STATE_PAUSED)
+        told = mesh.data("experiment", "explain", probe.id)["explanations"]
+        (hold,) = (each for each in told if each["condition_code"] == "CONDITION_CODE_ON_HOLD")
+        assert hold["waits_for"].startswith("compute resource local is on hold since ")
+        assert hold["waits_for"].endswith(" by admin: maintenance until noon")
+        assert hold["next"] == "it goes on when the hold is lifted"
+        assert probe.runs() == 0
+    finally:
+        mesh.ok("hold", "lift", placed["hold"]["hold_id"])
+    ended = probe.wait_end()
+    assert ended.experiment.state == state_pb2.EXPERIMENT_STATE_COMPLETED, ended.experiment.reason
+    assert probe.runs() == 1
+    check_complete(ended, probe.history())
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--compute", "loca"], "there is no compute resource 'loca'"),
+        (["--host", "nowhere.example.org"], "no compute resource is at 'nowhere.example.org'"),
+        (["--everything", "--tenant", "defualt"], "no tenant 'defualt'"),
+    ],
+)
+def test_nothing_is_put_on_hold_by_a_misspelt_name(
+    mesh: RunningMesh, connection: Connection, options: list[str], fault: str
+) -> None:
+    refused = mesh.vahana("hold", "place", *options)
+    assert refused.returncode == 2
+    assert fault in refused.stderr
+    assert mesh.data("hold", "list") == []
+
+
 def test_a_relaunch_is_a_process_of_its_own(mesh: RunningMesh, connection: Connection, tmp_path: Path) -> None:
     probe = Probe(connection, tmp_path).create(code=3).launch()
     first = probe.wait_end()
