@@ -10,7 +10,7 @@ from services.chassis import log
 from services.chassis.bus.topics import kebab
 from services.chassis.db import Database
 from services.chassis.errors import Unavailable
-from services.executor import storage
+from services.executor import host_storage, storage
 from services.executor.domain.closing import full
 from services.executor.domain.queues import Lane, Pool
 from services.executor.wire import NEVER
@@ -49,12 +49,15 @@ class Closing:
 
     def _waiting(self) -> Counter[Pool]:
         """Count the claims that wait, those that are tried again later too. Not the cancels that came before their
-        dispatch: those wait for what is on the bus, and would keep it there.
+        dispatch: those wait for what is on the bus, and would keep it there. Nor those at hosts that do not answer: no
+        worker takes them, and they would keep from the bus what other hosts could do.
         """
         waiting = Counter[Pool]()
         with self._db.read() as tx:
+            barred = {host for host, breaker in host_storage.unwell(tx).items() if breaker.barred}
             for line in storage.lines(tx, NEVER - 1, self._capacity + 1):
-                waiting[line.queue.pool] += line.due
+                if line.queue.host not in barred:
+                    waiting[line.queue.pool] += line.due
         return waiting
 
 

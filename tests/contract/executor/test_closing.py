@@ -14,12 +14,13 @@ from services.chassis.bus.lanes import Lane
 from services.chassis.bus.memory import MemoryBus
 from services.chassis.bus.topics import TASK_TOPICS
 from services.chassis.consume import ConsumerLoop
-from services.chassis.db import Database
+from services.chassis.db import Database, now_us
 from services.chassis.errors import Unavailable
 from services.chassis.parked import Parked
 from services.executor import closing as module
-from services.executor import storage
+from services.executor import host_storage, storage
 from services.executor.closing import Closing
+from services.executor.domain.breaker import Breaker, closed, opened
 from services.executor.domain.troubles import Condition, Waiting
 from services.executor.schema import metadata
 from services.executor.wire import NEVER
@@ -67,6 +68,20 @@ def test_what_is_blocked_is_counted_and_what_is_worked_on_is_not(executor: Execu
     assert not closing.closed(TYPE)
     for claim in taken:
         executor.settle(claim, Waiting(Condition.DISK_FULL, "full"))
+    closing.look()
+    assert closing.closed(TYPE) == [Lane.FAST]
+
+
+def test_what_waits_for_a_host_that_does_not_answer_closes_no_lane_for_others(executor: Executor, db: Database) -> None:
+    closing = Closing(db, 4)
+    executor.accept(*fast(9))
+    closing.look()
+    assert closing.closed(TYPE) == [Lane.FAST]
+    for number in range(2):
+        change_host(db, f"h{number}:22", lambda host, now: opened(host, now, "no route"))
+    closing.look()
+    assert not closing.closed(TYPE)
+    change_host(db, "h0:22", closed)
     closing.look()
     assert closing.closed(TYPE) == [Lane.FAST]
 
@@ -133,6 +148,12 @@ def test_a_full_lane_leaves_the_rest_on_the_bus_until_it_has_caught_up(
     assert not thread.is_alive()
     assert len(ended(executor)) == len(set(ended(executor))) == 68
     assert most[Lane.SLOW] <= 10 + batch
+
+
+def change_host(db: Database, name: str, change: Callable[[Breaker, int], Breaker]) -> None:
+    with db.write() as tx:
+        before = host_storage.find(tx, name)
+        assert host_storage.put(tx, before, change(before, now_us(tx)))
 
 
 def publish(bus: MemoryBus, lane: Lane, count: int) -> None:
