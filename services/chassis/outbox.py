@@ -89,6 +89,13 @@ class Outbox:
         columns = self._table.c
         return tx.execute(sa.select(sa.exists().where(columns.ref == ref, columns.sent_us.is_(None)))).scalar_one()
 
+    def lanes(self, tx: Tx, key: str, topics: Collection[str]) -> dict[str, Lane]:
+        """Return the lanes that kept messages of a key to these topics take, by their refs."""
+        columns = self._table.c
+        its = (columns.key == key, columns.topic.in_(sorted(topics)))
+        rows = tx.execute(sa.select(columns.ref, columns.lane).where(*its).order_by(columns.id))
+        return {row.ref: Lane(row.lane) for row in rows}
+
     def resend(self, tx: Tx, ref: str) -> int:
         """Have all kept messages of a ref sent again, under their old ids; return how many."""
         return self._again(tx, self._table.c.ref == ref)

@@ -12,17 +12,19 @@ from typing import Any, Protocol
 
 from sqlalchemy import Column
 
-from services.chassis.db import Database, after_commit
+from services.chassis.bus.topics import TASK_TOPICS
+from services.chassis.db import Database, Tx, after_commit
 from services.chassis.errors import NotFound
 from services.chassis.failpoints import failpoint
 from services.chassis.inbox import Inbox
 from services.chassis.outbox import Outbox
 from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED, STALE, UNKNOWN
 from services.chassis.paging import decode_token, encode_token, foreign_token, is_number, page_limit
-from services.scheduler import early, histories, holds, hosts, storage
+from services.scheduler import early, histories, holds, hosts, storage, wire
 from services.scheduler.domain.explaining import Explained, explain
 from services.scheduler.domain.intents import follow, supersedes
 from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task
+from services.scheduler.domain.states import Lane
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
 from services.scheduler.runs import Batch, Rules, Unheeded
@@ -150,14 +152,15 @@ class Handlers:
     def get_run(self, tenant: str, process_id: str) -> tuple[Run, list[Task]]:
         """A run of the tenant with its tasks; NotFound where the scheduler has not taken up such a process."""
         with self.db.read() as tx:
-            run = storage.get_run(tx, tenant, process_id)
-            if run is None:
-                raise NotFound("run", process_id)
-            return run, storage.list_tasks(tx, tenant, process_id)
+            return _run_of(tx, tenant, process_id)
 
     def explain_run(self, tenant: str, process_id: str) -> list[Explained]:
         """What a process of the tenant waits for; NotFound where the scheduler has not taken it up."""
-        return explain(*self.get_run(tenant, process_id))
+        with self.db.read() as tx:
+            run, tasks = _run_of(tx, tenant, process_id)
+            lanes = self.outbox.lanes(tx, process_id, [topic.name for topic in TASK_TOPICS.values()])
+        sent = {task.task_id: Lane(lanes[ref]) for task in tasks if (ref := wire.dispatch_ref(task)) in lanes}
+        return explain(run, tasks, sent)
 
     def list_runs(self, tenant: str, page_size: int, page_token: str) -> tuple[list[Run], str]:
         """A page of the tenant's runs that have not ended, the oldest first, and the token of the next page."""
@@ -222,6 +225,13 @@ def _launch(batch: Batch, launch: Launch, plan: Plan, wanted: Intended | None) -
         batch.refuse(run, f"the plan cannot be carried out: {error}")
     else:
         batch.launch(run, new_tasks(run, plan, nodes), nodes)
+
+
+def _run_of(tx: Tx, tenant: str, process_id: str) -> tuple[Run, list[Task]]:
+    run = storage.get_run(tx, tenant, process_id)
+    if run is None:
+        raise NotFound("run", process_id)
+    return run, storage.list_tasks(tx, tenant, process_id)
 
 
 def _place(page_token: str) -> tuple[int, str] | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.scheduler.domain.intents import CANCELED_BY_USER, ON_HOLD, PAUSED_BY_USER
 from services.scheduler.domain.model import Run, Task, Trouble
-from services.scheduler.domain.states import Intent, TaskState, TaskType
+from services.scheduler.domain.states import Intent, Lane, TaskState, TaskType
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,13 @@ class Explained:
     condition: int = 0
 
 
-def explain(run: Run, tasks: Sequence[Task]) -> list[Explained]:
-    """All that a process waits for; nothing where it has ended, and at least one thing otherwise."""
+def explain(run: Run, tasks: Sequence[Task], lanes: Mapping[str, Lane]) -> list[Explained]:
+    """All that a process waits for; nothing where it has ended, and at least one thing otherwise. `lanes`: those that
+    present attempts were sent on, by task, as far as is known.
+    """
     if run.ended:
         return []
-    return [*_of_intent(run), *_of_hold(run), *_of_tasks(run, tasks)]
+    return [*_of_intent(run), *_of_hold(run), *_of_tasks(run, tasks, lanes)]
 
 
 def _of_intent(run: Run) -> Iterator[Explained]:
@@ -46,10 +48,10 @@ def _of_hold(run: Run) -> Iterator[Explained]:
         yield Explained("", run.hold_reason, since, after, None, ON_HOLD)
 
 
-def _of_tasks(run: Run, tasks: Sequence[Task]) -> Iterator[Explained]:
+def _of_tasks(run: Run, tasks: Sequence[Task], lanes: Mapping[str, Lane]) -> Iterator[Explained]:
     open_ = [task for task in tasks if not task.ended]
     turn = [task for task in open_ if task.state is not TaskState.CREATED or task.pending == 0]
-    yield from (_of_task(run, task) for task in turn)
+    yield from (_of_task(run, task, lanes.get(task.task_id)) for task in turn)
     later = len(open_) - len(turn)
     if later:
         what = "1 task waits" if later == 1 else f"{later} tasks wait"
@@ -58,13 +60,13 @@ def _of_tasks(run: Run, tasks: Sequence[Task]) -> Iterator[Explained]:
         )
 
 
-def _of_task(run: Run, task: Task) -> Explained:
-    waits_for, after, at = _state(run, task)
+def _of_task(run: Run, task: Task, lane: Lane | None) -> Explained:
+    waits_for, after, at = _state(run, task, lane)
     since = run.updated_us if task.since_us is None else task.since_us
     return Explained(task.task_id, waits_for, since, after, at, task.condition)
 
 
-def _state(run: Run, task: Task) -> tuple[str, str, int | None]:
+def _state(run: Run, task: Task, lane: Lane | None) -> tuple[str, str, int | None]:
     """What it waits for, what happens next, and when that is due."""
     if task.held:
         return _held(run)
@@ -73,9 +75,7 @@ def _state(run: Run, task: Task) -> tuple[str, str, int | None]:
     if task.state is TaskState.CREATED:
         return "its turn has come", "it is dispatched", None
     if task.state is TaskState.SCHEDULED:
-        sent = f", and sent again {task.resends} times since" if task.resends else ""
-        told = f"attempt {task.attempt} was dispatched{sent}; no executor has begun it"
-        return told, "the dispatch is sent again", task.resend_us
+        return _dispatched(task, lane), "unless an executor has begun it by then, it is sent again", task.resend_us
     return (*_under_way(task), None)
 
 
@@ -83,6 +83,15 @@ def _held(run: Run) -> tuple[str, str, None]:
     if run.intent is Intent.RUN and run.hold_id is not None:
         return "its turn has come, but nothing new begins during the hold", "it begins once the hold is lifted", None
     return "its turn has come, but nothing new begins while the process is paused", "it begins once resumed", None
+
+
+def _dispatched(task: Task, lane: Lane | None) -> str:
+    """Of an attempt no executor has reported. What one has accepted it explains itself, and that is preferred."""
+    where = f" on the {lane.name.lower()} lane" if lane else ""
+    times = "once" if task.resends == 1 else f"{task.resends} times"
+    again = f" and sent again {times} since" if task.resends else ""
+    told = f"an executor to begin attempt {task.attempt}, dispatched{where}{again}"
+    return f"{told}; it stays on the bus while its lane is full, no executor runs or Kafka is away"
 
 
 def _under_way(task: Task) -> tuple[str, str]:

@@ -45,6 +45,27 @@ def test_everything_is_slow_on_a_slow_host_while_it_is_one(world: Any, task: Any
     assert lanes(world) == {("first", 1): [Lane.SLOW], ("second", 1): [Lane.FAST]}
 
 
+def test_who_waits_for_an_executor_is_told_the_lane(world: Any, task: Any) -> None:
+    def told() -> str:
+        (found,) = world.handlers.explain_run("default", "proc-1")
+        return found.waits_for
+
+    world.slow_hosts = {HOST}
+    world.launch("proc-1", [task("first")])
+    (order,) = world.orders()
+    # The present one of the host would be another lane, but that is where the dispatch is.
+    world.slow_hosts = set()
+    assert "an executor to begin attempt 1, dispatched on the slow lane; it stays on the bus" in told()
+    world.say(order, **TRANSIENT)
+    world.settle()
+    world.forward(61)
+    world.handlers.open_due_attempts()
+    assert "an executor to begin attempt 2, dispatched on the fast lane; it stays on the bus" in told()
+    world.forward(61)
+    world.handlers.send_unanswered_again()
+    assert "attempt 2, dispatched on the fast lane and sent again once since" in told()
+
+
 def test_the_next_attempt_has_a_lane_of_its_own_and_one_sent_again_keeps_its(world: Any, task: Any) -> None:
     world.launch("proc-1", [task("first")])
     (order,) = world.orders()

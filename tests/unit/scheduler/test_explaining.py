@@ -9,7 +9,7 @@ import pytest
 
 from services.scheduler.domain.explaining import explain
 from services.scheduler.domain.model import Run, Task, Trouble
-from services.scheduler.domain.states import Intent, ProcessState, TaskState, TaskType, TriggerRule
+from services.scheduler.domain.states import Intent, Lane, ProcessState, TaskState, TaskType, TriggerRule
 
 RUN = Run("default", "proc-1", "exp-1", 0, b"", 100, 200, state=ProcessState.EXECUTING)
 TASK = Task(
@@ -29,9 +29,17 @@ TASK = Task(
         ({}, "its turn has come", "it is dispatched", None),
         (
             {"state": TaskState.SCHEDULED, "resend_us": 700},
-            "attempt 1 was dispatched; no executor has begun it", "sent again", 700,
+            "an executor to begin attempt 1, dispatched on the slow lane; it stays on the bus while its lane is full",
+            "unless an executor has begun it by then, it is sent again", 700,
         ),
-        ({"state": TaskState.SCHEDULED, "resend_us": 700, "resends": 2}, "sent again 2 times", "sent again", 700),
+        (
+            {"state": TaskState.SCHEDULED, "resend_us": 700, "resends": 1},
+            "dispatched on the slow lane and sent again once since; it stays", "it is sent again", 700,
+        ),
+        (
+            {"state": TaskState.SCHEDULED, "resend_us": 700, "resends": 2, "task_id": "unknown"},
+            "attempt 1, dispatched and sent again 2 times since; it stays", "it is sent again", 700,
+        ),
         (
             {"state": TaskState.EXECUTING, "trouble": Trouble.BLOCKED, "reason": "h does not answer", "resend_us": 800},
             "h does not answer", "as soon as that is over", None,
@@ -43,8 +51,9 @@ TASK = Task(
     ],
 )  # fmt: skip
 def test_a_task_whose_turn_it_is(state: dict[str, Any], waits_for: str, after: str, due: int | None) -> None:
-    (found,) = explain(RUN, [replace(TASK, **state)])
-    assert found.task_id == "submit"
+    task = replace(TASK, **state)
+    (found,) = explain(RUN, [task], {"submit": Lane.SLOW})
+    assert found.task_id == task.task_id
     assert waits_for in found.waits_for
     assert after in found.next
     assert (found.since_us, found.next_us) == (150, due)
@@ -57,7 +66,7 @@ def test_what_waits_for_others_is_counted_and_what_has_ended_is_left_out() -> No
         replace(TASK, task_id="monitor", pending=1),
         replace(TASK, task_id="cleanup", pending=3),
     ]
-    found = explain(RUN, tasks)
+    found = explain(RUN, tasks, {})
     assert [each.task_id for each in found] == ["submit", ""]
     assert found[1].waits_for == "2 tasks wait for those before"
 
@@ -65,11 +74,11 @@ def test_what_waits_for_others_is_counted_and_what_has_ended_is_left_out() -> No
 @pytest.mark.parametrize("intent", [Intent.PAUSE, Intent.CANCEL])
 def test_what_a_person_asked_for_comes_first(intent: Intent) -> None:
     run = replace(RUN, intent=intent, intent_reason="paused by ada: too hot")
-    found = explain(run, [replace(TASK, state=TaskState.EXECUTING)])
+    found = explain(run, [replace(TASK, state=TaskState.EXECUTING)], {})
     assert [each.task_id for each in found] == ["", "submit"]
     assert "by ada: too hot" in found[0].waits_for
     assert found[0].condition
 
 
 def test_of_what_has_ended_nothing_is_told() -> None:
-    assert explain(replace(RUN, state=ProcessState.COMPLETED), [replace(TASK, state=TaskState.COMPLETED)]) == []
+    assert explain(replace(RUN, state=ProcessState.COMPLETED), [replace(TASK, state=TaskState.COMPLETED)], {}) == []

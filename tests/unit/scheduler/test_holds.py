@@ -98,7 +98,7 @@ def test_a_process_being_canceled_is_not_explained_by_its_hold() -> None:
     canceling = run(
         hold_id="hold-1", hold_reason="big is on hold", intent=Intent.CANCEL, intent_reason="canceled by eve"
     )
-    assert [each.waits_for for each in explain(canceling, [])] == ["it is being canceled by eve"]
+    assert [each.waits_for for each in explain(canceling, [], {})] == ["it is being canceled by eve"]
 
 
 @pytest.mark.parametrize(
