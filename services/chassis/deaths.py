@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -41,10 +43,6 @@ class Deaths:
         """`reader` names the consumer group."""
         self._db, self._reader, self._me = db, reader, new_id("reader")
         self._reading, self._attempted = db.metadata.tables["reading"], db.metadata.tables["attempted"]
-        of = self._reading.c
-        self._left = sa.select(of.topic, of.partition).where(of.reader == reader, of.holder != self._me)
-        of = self._attempted.c
-        self._noted = sa.select(of.topic, of.partition, of.offset).where(of.reader == reader)
         self._careful: dict[TopicPartition, tuple[int, Care]] = {}
         """The care each partition read from so far is handled with, and the offset where that ends."""
         self._written: set[_Message] = set()
@@ -115,7 +113,7 @@ class Deaths:
         """Become the one who reads these partitions; return those of which somebody before us did not stop in order,
         and those with messages that they had noted or counted.
         """
-        left = tx.execute(self._left).all()
+        left = tx.execute(_left(self._reading), {"reader": self._reader, "me": self._me}).all()
         upsert(
             tx,
             self._reading,
@@ -124,7 +122,8 @@ class Deaths:
                 for topic, partition in sorted(new)
             ],
         )
-        noted = {(row.topic, row.partition, row.offset) for row in tx.execute(self._noted)}
+        found = tx.execute(_noted(self._attempted), {"reader": self._reader})
+        noted: set[_Message] = {(row.topic, row.partition, row.offset) for row in found}
         # What was counted and committed before its count could be forgotten.
         passed = {each for each in noted if each[2] < new.get(each[:2], 0)}
         self._forget(tx, passed)
@@ -132,11 +131,8 @@ class Deaths:
         return died | {(topic, partition): Care.EACH for topic, partition, _ in noted - passed}
 
     def _forget(self, tx: Tx, messages: Collection[_Message]) -> None:
-        if not messages:
-            return
-        columns = self._attempted.c
-        these = sa.tuple_(columns.topic, columns.partition, columns.offset).in_(sorted(messages))
-        tx.execute(sa.delete(self._attempted).where(columns.reader == self._reader, these))
+        if messages:
+            tx.execute(_forgetting(self._attempted), {"reader": self._reader, "these": sorted(messages)})
 
     def _of(self, message: _Message) -> dict[str, str | int]:
         topic, partition, offset = message
@@ -144,6 +140,26 @@ class Deaths:
 
     def _are(self, of: Mapping[str, str | int]) -> list[sa.ColumnElement[bool]]:
         return [self._attempted.c[name] == value for name, value in of.items()]
+
+
+@lru_cache
+def _left(reading: sa.Table) -> sa.Select[Any]:
+    of = reading.c
+    others = (of.reader == sa.bindparam("reader"), of.holder != sa.bindparam("me"))
+    return sa.select(of.topic, of.partition).where(*others)
+
+
+@lru_cache
+def _noted(attempted: sa.Table) -> sa.Select[Any]:
+    of = attempted.c
+    return sa.select(of.topic, of.partition, of.offset).where(of.reader == sa.bindparam("reader"))
+
+
+@lru_cache
+def _forgetting(attempted: sa.Table) -> sa.Delete:
+    of = attempted.c
+    these = sa.tuple_(of.topic, of.partition, of.offset).in_(sa.bindparam("these", expanding=True))
+    return sa.delete(attempted).where(of.reader == sa.bindparam("reader"), these)
 
 
 def _message(received: Received) -> _Message:

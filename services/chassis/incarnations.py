@@ -7,6 +7,8 @@ are told apart: an offset out of range, or the cluster's id, does not tell.
 
 import time
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,7 +38,7 @@ class Incarnations:
         errors.Unavailable where either cannot be had.
         """
         with self._db.read() as tx:
-            found = tx.execute(sa.select(self._table).where(self._table.c.reader == self._reader)).all()
+            found = tx.execute(_kept(self._table), {"reader": self._reader}).all()
         self._kept = {(row.topic, row.partition): row.topic_id for row in found}
         present = self._bus.topic_ids(self._topics)
         if absent := [topic for topic in self._topics if topic not in present]:
@@ -47,8 +49,7 @@ class Incarnations:
 
     def confirmed(self, tx: Tx) -> bool:
         """Tell whether what is kept is what was loaded: nobody else has seen newer topics. Holds until `tx` ends."""
-        kept = sa.select(self._table.c.topic, self._table.c.topic_id).where(self._table.c.reader == self._reader)
-        rows = tx.execute(kept.with_for_update(read=True)).all()
+        rows = tx.execute(_kept_still(self._table), {"reader": self._reader}).all()
         return all(row.topic_id == self._present.get(row.topic) for row in rows)
 
     def changed(self) -> bool:
@@ -78,3 +79,13 @@ class Incarnations:
             ],
         )
         self._kept |= {place: self._present[place[0]] for place in places}
+
+
+@lru_cache
+def _kept(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.reader == sa.bindparam("reader"))
+
+
+@lru_cache
+def _kept_still(table: sa.Table) -> sa.Select[Any]:
+    return _kept(table).with_for_update(read=True)

@@ -1,5 +1,7 @@
 """Leases: who does a thing now, on the database's clock. The epoch fences the work of former holders."""
 
+from functools import lru_cache
+
 import sqlalchemy as sa
 
 from services.chassis.db import Tx, insert_ignore, now_us
@@ -37,6 +39,7 @@ class Leases:
         return tx.execute(self._taking, wanted).scalar_one_or_none()
 
 
+@lru_cache
 def _taking(table: sa.Table) -> sa.UpdateBase:
     """Takes or renews the lease `of` a name, where it is free: built once, for it is taken all the time."""
     columns = table.c

@@ -27,6 +27,10 @@ _UPDATE_PROCESS = (
     .where(process.c.process_id == sa.bindparam("key"))
     .values({name: sa.bindparam(f"new_{name}") for name in _PROCESS_CHANGING})
 )
+_FIND = sa.select(*_PROCESS_COLUMNS).where(
+    process.c.tenant == sa.bindparam("of"), process.c.process_id == sa.bindparam("key")
+)
+_FIND_LOCKED = _FIND.with_for_update()
 _LOCKED = (
     sa.select(*_PROCESS_COLUMNS)
     .where(process.c.process_id.in_(sa.bindparam("ids", expanding=True)))
@@ -58,8 +62,7 @@ def insert(tx: Tx, tenant: str, row: Process, tasks: Sequence[Task], plan: Seque
 
 def find(tx: Tx, tenant: str, process_id: str, *, lock: bool = False) -> Process | None:
     """The process of that id; with `lock` no other transaction changes it before this one ends."""
-    query = sa.select(*_PROCESS_COLUMNS).where(process.c.tenant == tenant, process.c.process_id == process_id)
-    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    row = tx.execute(_FIND_LOCKED if lock else _FIND, {"of": tenant, "key": process_id}).one_or_none()
     return _process(row) if row else None
 
 
