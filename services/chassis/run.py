@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from services.chassis.filelock import FileLock
     from services.chassis.outbox import Outbox
     from services.chassis.outcomes import Outcomes
+    from services.chassis.parked import Parked, ParkedWatch
     from services.chassis.rpc.parked import Responses
 
 OK = 0
@@ -102,6 +103,7 @@ class Chassis:
         self._ended: asyncio.Event | None = None
         self._code = OK
         self._outcomes: Outcomes | None = None
+        self._parked_watch: ParkedWatch | None = None
         if settings.service != "profile":
             self._watch_keys()
 
@@ -167,20 +169,22 @@ class Chassis:
         which lanes of the topics nothing is taken from for now.
         """
         from services.chassis.consume import ConsumerLoop  # noqa: PLC0415
-        from services.chassis.parked import Parked  # noqa: PLC0415
 
         self._handlers[name] = handle
-        parked, batch = Parked(self.db.metadata), self.settings.commit_batch
+        parked, batch = self._parked(), self.settings.commit_batch
         loop = ConsumerLoop(self.bus, group, topics, handle, self.db, parked, name, batch, closed, self.outcomes)
         self.background(f"consume-{name}", loop.run)
 
+    def watch_parked(self, watch: ParkedWatch) -> None:
+        """Tell `watch` what is parked by whatever is consumed from here on, and what operators do about it."""
+        self._parked_watch = watch
+
     def operate_parked(self, register: Callable[[Any, Any], None], service: str, responses: Responses) -> None:
         """Serve the ParkedService of that full name for what is consumed here; `responses` is its parked_pb2."""
-        from services.chassis.parked import Parked  # noqa: PLC0415
         from services.chassis.rpc.parked import ParkedService  # noqa: PLC0415
         from services.chassis.unparking import Unparking  # noqa: PLC0415
 
-        unparking = Unparking(self.db, Parked(self.db.metadata), self._handlers)
+        unparking = Unparking(self.db, self._parked(), self._handlers)
         self.rpc.add(register, ParkedService(unparking, responses), service)
 
     @property
@@ -209,6 +213,11 @@ class Chassis:
             self._code = code
         if self._loop is not None and self._ended is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _parked(self) -> Parked:
+        from services.chassis.parked import Parked  # noqa: PLC0415
+
+        return Parked(self.db.metadata, self._parked_watch)
 
     def _watch_keys(self) -> None:
         fetch = fetcher(self._bare("profile"), FileToken(self.settings.token_file))

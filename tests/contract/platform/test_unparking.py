@@ -56,6 +56,60 @@ def test_a_message_of_a_topic_made_anew_is_not_taken_for_the_one_parked_before(p
     assert row.size == len(b"of the present")
 
 
+class Watch:
+    """Takes note of what it is told, by the offset."""
+
+    def __init__(self):
+        self.told = []
+
+    def parked(self, tx, place, envelope, reason):
+        self.told.append(("parked", place.offset, envelope.id, reason))
+
+    def released(self, tx, place, envelope):
+        self.told.append(("released", place.offset, envelope.id))
+
+
+def test_who_watches_is_told_of_each_that_is_parked_and_of_each_that_is_no_longer(db, metadata, envelope):
+    def park(offset, value):
+        with db.write() as tx:
+            parked.add(tx, "test", Received("t", "p", value, (), 0, offset), "bad\0")
+        return Place("t", 0, offset, "test")
+
+    watch = Watch()
+    parked = Parked(metadata, watch)
+    unparking = Unparking(db, parked, {"test": lambda deliveries: None})
+    places = [park(offset, envelope(f"m-{offset}")) for offset in (0, 0, 1)]
+    park(1, envelope("of the present"))
+    told = [("parked", 0, "m-0", "bad\ufffd"), ("parked", 1, "m-1", "bad\ufffd")]
+    told += [("released", 1, "m-1"), ("parked", 1, "of the present", "bad\ufffd")]
+    assert watch.told == told
+    unparking.unpark(places[0])
+    unparking.discard(places[2])
+    assert watch.told[4:] == [("released", 0, "m-0"), ("released", 1, "of the present")]
+
+
+def test_who_watches_is_told_nothing_of_what_cannot_be_read(db, metadata, envelope):
+    watch = Watch()
+    parked = Parked(metadata, watch)
+    for value in (b"\xff\xff", b"", envelope("m-1")):
+        with db.write() as tx:
+            parked.add(tx, "test", Received("t", "p", value, (), 0, 0), "bad")
+    with db.write() as tx:
+        parked.add(tx, "test", Received("t", "p", b"\xff", (), 0, 0), "bad")
+    Unparking(db, parked, {}).discard(Place("t", 0, 0, "test"))
+    assert watch.told == [("parked", 0, "m-1", "bad"), ("released", 0, "m-1")]
+
+
+def test_who_watches_can_have_it_all_undone(db, metadata, envelope, rows):
+    class Refusing(Watch):
+        def parked(self, tx, place, envelope, reason):
+            raise Unavailable("not now")
+
+    with pytest.raises(Unavailable), db.write() as tx:
+        Parked(metadata, Refusing()).add(tx, "test", Received("t", "p", envelope("m-0"), (), 0, 0), "bad")
+    assert rows() == []
+
+
 def test_one_that_is_handled_is_parked_no_longer(db, park, parked, rows):
     place, taken = park(0), []
     Unparking(db, parked, {"test": taken.extend}).unpark(place)
