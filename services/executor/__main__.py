@@ -30,6 +30,7 @@ from services.executor.histories import Histories
 from services.executor.host_listing import HostListing
 from services.executor.hosts import Hosts
 from services.executor.looking import JobLook
+from services.executor.parking import Parking
 from services.executor.peers import ComputeResources, Credentials, Files
 from services.executor.probing import CONNECT_SECONDS, LoginProbe
 from services.executor.resources import Resources
@@ -109,6 +110,7 @@ def wire() -> Chassis:
     listing = HostTransport(HostListing(chassis.db))
     chassis.rpc.add(host_pb2_grpc.add_HostServiceServicer_to_server, listing, HOST_SERVICE)
     chassis.relay(outbox)
+    chassis.watch_parked(Parking(outbox))
     consumers = Consumers(handlers, Histories(chassis.db, outbox))
     closing = Closing(chassis.db, settings.executor_lane_capacity)
     chassis.background("lanes", closing.run)

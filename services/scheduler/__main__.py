@@ -12,7 +12,7 @@ from services.chassis.outbox import Outbox
 from services.chassis.requests import Requests
 from services.chassis.run import Chassis, main
 from services.chassis.timers import Timer
-from services.scheduler.consumers import TOPICS, Consumers
+from services.scheduler.consumers import TOPICS, Consumers, Parking
 from services.scheduler.handlers import Handlers
 from services.scheduler.holding import Holding
 from services.scheduler.hosts import slow_hosts
@@ -51,6 +51,7 @@ def wire() -> Chassis:
     holds = Timer("holds", handlers.follow_holds)
     holding = Holding(chassis.db, Requests(metadata), [holds.wake])
     chassis.relay(outbox)
+    chassis.watch_parked(Parking(handlers))
     chassis.consume(SCHEDULER, TOPICS, Consumers(handlers).handle, name="process")
     chassis.operate_parked(
         parked_pb2_grpc.add_ParkedServiceServicer_to_server, "vahana.scheduler.v1.ParkedService", parked_pb2

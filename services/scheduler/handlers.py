@@ -23,7 +23,7 @@ from services.chassis.paging import decode_token, encode_token, foreign_token, i
 from services.scheduler import early, histories, holds, hosts, storage, wire
 from services.scheduler.domain.explaining import Explained, explain
 from services.scheduler.domain.intents import follow, supersedes
-from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task
+from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, ParkingTold, Report, Run, Task
 from services.scheduler.domain.states import Lane
 from services.scheduler.leases import Shards
 from services.scheduler.plans import Plan, new_run, new_tasks, plan_nodes, verify
@@ -69,19 +69,23 @@ class Handlers:
         intents: Sequence[Intended] = (),
         told: Sequence[HostTold] = (),
         news: Sequence[HistoryNews] = (),
+        *,
+        parkings: Sequence[ParkingTold] = (),
     ) -> Unheeded:
-        """Takes up launched processes, follows intents, applies reports, keeps what was told of hosts and does what the
-        news of histories ask for: all in one transaction, or nothing. Returns how many of them changed nothing.
+        """Takes up launched processes, follows intents, applies reports, heeds which messages are parked, keeps what
+        was told of hosts and does what the news of histories ask for: all in one transaction, or nothing. Returns how
+        many of them changed nothing.
         """
         planned, unheeded = self._planned(launches)
-        if not planned and not intents and not reports and not told and not news:
+        if not (planned or intents or reports or told or news or parkings):
             return unheeded
         with self.db.write() as tx:
             unheeded[HostTold, STALE] += len(told) - hosts.keep(tx, told)
             batch = Batch(tx, self.db.now_us(tx), self.rules)
             fresh = self.inbox.admit(tx, [launch.message_id for launch, _ in planned])
             launched = {launch.process_id for launch, _ in planned}
-            batch.lock({report.process_id for report in reports} | {each.process_id for each in intents} | launched)
+            touched: list[Report | Intended | ParkingTold] = [*reports, *intents, *parkings]
+            batch.lock({each.process_id for each in touched} | launched)
             new = [each for each in planned if each[0].message_id in fresh and each[0].process_id not in batch.runs]
             unheeded[Launch, REPLAYED] += len(planned) - len(new)
             known = [each for each in intents if each.process_id in batch.runs]
@@ -92,6 +96,7 @@ class Handlers:
             batch.load_job_owners()
             for report in reports:
                 batch.apply(report)
+            unheeded[ParkingTold, REPLAYED] += self._heed(batch, parkings)
             batch.finish(self.outbox)
             unheeded[HistoryNews, UNKNOWN] += histories.take(tx, self.outbox, news)
             if batch.attempts_planned:
@@ -99,6 +104,14 @@ class Handlers:
                     after_commit(tx, tell)
             failpoint("scheduler.applying")
         return unheeded + batch.unheeded
+
+    def heed_parking(self, tx: Tx, told: ParkingTold) -> None:
+        """Heeds that the scheduler itself has parked a message, or no longer has, in the transaction that does so."""
+        batch = Batch(tx, self.db.now_us(tx), self.rules)
+        batch.lock({told.process_id})
+        if batch.concerns(told):
+            batch.heed(told)
+        batch.finish(self.outbox)
 
     def open_due_attempts(self) -> float:
         """Opens the attempts whose time has come; returns in how many seconds the next may be due, at most IDLE."""
@@ -170,6 +183,16 @@ class Handlers:
         if len(runs) <= limit:
             return runs, ""
         return runs[:limit], encode_token(runs[limit - 1].created_us, runs[limit - 1].process_id)
+
+    def _heed(self, batch: Batch, parkings: Sequence[ParkingTold]) -> int:
+        """Returns how many were heeded before."""
+        concerning = [each for each in parkings if batch.concerns(each)]
+        # Not before it is known whose they are: another tenant's would hide what comes under the same id.
+        fresh = self.inbox.admit(batch.tx, [each.message_id for each in concerning])
+        for each in concerning:
+            if each.message_id in fresh:
+                batch.heed(each)
+        return sum(each.message_id not in fresh for each in concerning)
 
     def _planned(self, launches: Sequence[Launch]) -> tuple[list[tuple[Launch, Plan]], Unheeded]:
         """Fetches and verifies the plans of launches not taken up yet; counts the others."""

@@ -11,17 +11,27 @@ from sqlalchemy import Connection
 from services.chassis import log
 from services.chassis.outbox import Outbox, OutboxRow
 from services.chassis.outcomes import FOREIGN_TENANT, REPLAYED, STALE, UNKNOWN
-from services.scheduler import holds, storage, walker, wire
+from services.scheduler import holds, parking, storage, walker, wire
 from services.scheduler.domain import intents, progress
 from services.scheduler.domain.holds import Hold, settle
 from services.scheduler.domain.intents import Effect, doomed
-from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task, TaskKey
+from services.scheduler.domain.model import (
+    HistoryNews,
+    HostTold,
+    Intended,
+    Launch,
+    ParkingTold,
+    Report,
+    Run,
+    Task,
+    TaskKey,
+)
 from services.scheduler.domain.states import Intent, Phase, TaskState, TaskType
 from services.scheduler.retry import Again, Failed, after_failure
 
 _log = log.get("runs")
 
-Unheeded = Counter[tuple[type[Launch | Intended | Report | HostTold | HistoryNews], str]]
+Unheeded = Counter[tuple[type[Launch | Intended | Report | HostTold | HistoryNews | ParkingTold], str]]
 """How many of which kind changed nothing, and why."""
 
 
@@ -131,6 +141,25 @@ class Batch:
         if task.ended:
             self._end(run, task)
 
+    def concerns(self, told: ParkingTold) -> bool:
+        """Whether it is about a run at hand, and of its tenant."""
+        run = self.runs.get(told.process_id)
+        if run is None or run.tenant != told.tenant:
+            self.unheeded[ParkingTold, UNKNOWN if run is None else FOREIGN_TENANT] += 1
+            return False
+        return True
+
+    def heed(self, told: ParkingTold) -> None:
+        """Has a run it concerns wait for a message that is parked, or go on where none is any longer."""
+        run = self.runs[told.process_id]
+        if run.ended and told.parked:
+            self.unheeded[ParkingTold, STALE] += 1
+            return
+        parking.heed(self.tx, told, self.now)
+        if not run.ended and parking.settle(self.tx, run):
+            self._moved.add(run.process_id)
+            self._go_on([run])
+
     def take_turn(self, task: Task) -> None:
         """Opens the attempt whose time has come, unless the process is paused or on hold."""
         run = self.runs[task.process_id]
@@ -141,9 +170,14 @@ class Batch:
 
     def send_again(self, task: Task, outbox: Outbox) -> None:
         """Repeats what executors are asked for a task's present attempt, under the same ids."""
-        progress.put_off_resend(task, self.now, self._rules.resend_after_us)
         self._changed[task.key] = task
-        canceling = doomed(self.runs[task.process_id], task)
+        run = self.runs[task.process_id]
+        if run.held and run.parked_since_us is not None:
+            # Each copy of what cannot be handled would be parked, too.
+            progress.leave_resend(task, self.now, self._rules.resend_after_us)
+            return
+        progress.put_off_resend(task, self.now, self._rules.resend_after_us)
+        canceling = doomed(run, task)
         if canceling:
             self._repeat(outbox, wire.cancel_ref(task), self._canceled, task)
         if not canceling or task.state is TaskState.SCHEDULED:

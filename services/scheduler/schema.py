@@ -45,6 +45,8 @@ run = sa.Table(
     sa.Column("hold_id", sa.String(100), nullable=True),
     sa.Column("hold_reason", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("hold_since_us", sa.BigInteger, nullable=True),
+    sa.Column("parked_reason", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("parked_since_us", sa.BigInteger, nullable=True),
     sa.PrimaryKeyConstraint("process_id", name="pk_run"),
 )
 
@@ -75,6 +77,21 @@ hold = sa.Table(
     sa.Column("placer_tenant", sa.String(63), nullable=False),
     sa.Column("placed_us", sa.BigInteger, nullable=False),
     sa.PrimaryKeyConstraint("hold_id", name="pk_hold"),
+)
+
+# The messages about processes under way that services have parked.
+parking = sa.Table(
+    "parking",
+    metadata,
+    sa.Column("process_id", sa.String(100), nullable=False),
+    sa.Column("service", sa.String(63), nullable=False),
+    sa.Column("topic", sa.String(200), nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("consumer", sa.String(200), nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("since_us", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("process_id", "service", "topic", "partition", "offset", "consumer", name="pk_parking"),
 )
 
 task = sa.Table(

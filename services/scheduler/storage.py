@@ -36,6 +36,7 @@ _RUN_CHANGES = (
     *("state", "phase", "reason", "condition", "next_attempt_us", "failure", "failure_condition"),
     *("open_tasks", "troubled_tasks", "emitted", "updated_us", "ended_us"),
     *("intent", "intent_seq", "intent_reason", "hold_id", "hold_reason", "hold_since_us"),
+    *("parked_reason", "parked_since_us"),
 )
 _TASK_CHANGES = (
     *("pending", "failed", "skipped", "state", "attempt", "heard", "emitted", "trouble", "reason", "condition"),

@@ -17,10 +17,11 @@ from services.chassis.bus import lanes
 from services.chassis.bus.topics import CANCEL, STATUS, TASK_TOPICS
 from services.chassis.clock import to_timestamp
 from services.chassis.outbox import OutboxRow
+from services.chassis.parked import Place
 from services.scheduler.domain.holds import Hold
 from services.scheduler.domain.intents import doomed
 from services.scheduler.domain.lanes import lane_of
-from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, Report, Run, Task
+from services.scheduler.domain.model import HistoryNews, HostTold, Intended, Launch, ParkingTold, Report, Run, Task
 from services.scheduler.domain.states import Health, Intent, JobState, TaskState
 from services.scheduler.domain.transitions import JOB, legal
 from services.scheduler.retry import ConditionRule, Policy
@@ -30,6 +31,9 @@ from vahana.scheduler.v1 import hold_pb2
 SOURCE = "scheduler"
 EXECUTOR = "executor"
 LONGEST_HOST = 300
+LONGEST_PARKED_REASON = 500
+"""As much is told to users of why a message was parked."""
+LONGEST_PLACE = 200
 
 LONGEST_ID, LONGEST_TASK_ID, LARGEST_CONDITION = 100, 200, 2**15 - 1
 """What the columns hold."""
@@ -106,6 +110,34 @@ def read_history_news(envelope: event_pb2.Envelope) -> HistoryNews:
     process_id = envelope.history_settled.process_id if settled else envelope.history_wanted.process_id
     check_name("process_id", process_id, LONGEST_ID)
     return HistoryNews(envelope.tenant, process_id, settled)
+
+
+def read_parking(envelope: event_pb2.Envelope) -> ParkingTold:
+    """What a service says of a message it has parked. ValueError where no process or no message is named."""
+    content = envelope.parking_changed
+    check_name("process_id", content.process_id, LONGEST_ID)
+    check_name("topic", content.topic, LONGEST_PLACE)
+    check_name("consumer", content.consumer, LONGEST_PLACE)
+    check_number("partition", content.partition, 0, LARGEST_INTEGER)
+    check_number("offset", content.offset, 0, LARGEST_BIG_INTEGER)
+    return ParkingTold(
+        message_id=envelope.id,
+        tenant=envelope.tenant,
+        process_id=content.process_id,
+        service=envelope.source,
+        topic=content.topic,
+        partition=content.partition,
+        offset=content.offset,
+        consumer=content.consumer,
+        parked=content.parked,
+        reason=storable(content.reason)[:LONGEST_PARKED_REASON],
+    )
+
+
+def own_parking(place: Place, about: event_pb2.Envelope, *, parked: bool, reason: str = "") -> ParkingTold:
+    """The same of a message that the scheduler itself was sent. A message names its process by what keeps its order."""
+    told = reason[:LONGEST_PARKED_REASON]
+    return ParkingTold(about.id, about.tenant, about.aggregate_id, SOURCE, *place, parked=parked, reason=told)
 
 
 def _check_job(job: task_pb2.Job) -> None:

@@ -20,7 +20,7 @@ NO_TENANT = "-"
 """The tenant of messages about what is no tenant's; a name that no tenant can have."""
 
 PROCESS = Topic("vahana.process", 8, 1)
-"""ProcessLaunched and ProcessIntended, experiment to scheduler, keyed by process id."""
+"""To scheduler, keyed by process id: ProcessLaunched and ProcessIntended of experiment, ParkingChanged of executors."""
 
 STATUS = Topic("vahana.status", 8, 0)
 """StatusChanged of scheduler and executor, keyed by process id."""

@@ -36,6 +36,7 @@ class Condition(StrEnum):
     CANCELED_BY_USER = "CANCELED_BY_USER"
     PAUSED_BY_USER = "PAUSED_BY_USER"
     ON_HOLD = "ON_HOLD"
+    MESSAGE_PARKED = "MESSAGE_PARKED"
 
 
 CONTACT = frozenset({Condition.HOST_UNREACHABLE, Condition.LOGIN_REFUSED})

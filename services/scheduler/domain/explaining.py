@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.scheduler.domain.intents import CANCELED_BY_USER, ON_HOLD, PAUSED_BY_USER
+from services.scheduler.domain.intents import CANCELED_BY_USER, MESSAGE_PARKED, ON_HOLD, PAUSED_BY_USER
 from services.scheduler.domain.model import Run, Task, Trouble
 from services.scheduler.domain.states import Intent, Lane, TaskState, TaskType
 
@@ -28,7 +28,7 @@ def explain(run: Run, tasks: Sequence[Task], lanes: Mapping[str, Lane]) -> list[
     """
     if run.ended:
         return []
-    return [*_of_intent(run), *_of_hold(run), *_of_tasks(run, tasks, lanes)]
+    return [*_of_intent(run), *_of_parking(run), *_of_hold(run), *_of_tasks(run, tasks, lanes)]
 
 
 def _of_intent(run: Run) -> Iterator[Explained]:
@@ -39,6 +39,18 @@ def _of_intent(run: Run) -> Iterator[Explained]:
     elif run.intent is Intent.CANCEL:
         after = "it is CANCELED once all of its jobs are proven gone"
         yield Explained("", f"it is being {run.intent_reason}", run.updated_us, after, None, CANCELED_BY_USER)
+
+
+def _of_parking(run: Run) -> Iterator[Explained]:
+    if run.parked_since_us is None:
+        return
+    done = "an operator has had the message handled (vahana parked unpark), or has discarded it"
+    if run.intent is Intent.CANCEL:
+        after = f"where that keeps the cancel from its end, it goes on once {done}"
+    else:
+        only = run.intent is Intent.RUN and run.hold_id is None
+        after = f"it goes on once {done}" if only else f"before it goes on {done}, too"
+    yield Explained("", run.parked_reason, run.parked_since_us, after, None, MESSAGE_PARKED)
 
 
 def _of_hold(run: Run) -> Iterator[Explained]:
@@ -82,6 +94,9 @@ def _state(run: Run, task: Task, lane: Lane | None) -> tuple[str, str, int | Non
 def _held(run: Run) -> tuple[str, str, None]:
     if run.intent is Intent.RUN and run.hold_id is not None:
         return "its turn has come, but nothing new begins during the hold", "it begins once the hold is lifted", None
+    if run.intent is Intent.RUN and run.parked_since_us is not None:
+        why = "its turn has come, but nothing new begins while a message about the process is parked"
+        return why, "it begins once an operator has seen to that message", None
     return "its turn has come, but nothing new begins while the process is paused", "it begins once resumed", None
 
 

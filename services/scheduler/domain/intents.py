@@ -9,7 +9,7 @@ from services.scheduler.domain.model import Intended, Run, Task
 from services.scheduler.domain.states import Intent, TaskState, TaskType, TriggerRule
 from services.scheduler.domain.transitions import INTENT, legal
 
-CANCELED_BY_USER, PAUSED_BY_USER, ON_HOLD = 18, 19, 20
+CANCELED_BY_USER, PAUSED_BY_USER, ON_HOLD, MESSAGE_PARKED = 18, 19, 20, 21
 """Of vahana.event.v1.ConditionCode."""
 
 _TOLD = {Intent.RUN: "resumed", Intent.PAUSE: "paused", Intent.CANCEL: "canceled"}

@@ -27,7 +27,8 @@ class Run:
 
     `intent` is the latest there was, `intent_seq` its number (0 for none), `intent_reason` the sentence that tells of
     it. `compute_resource` and `address` say where its tasks are done, `hold_id` which hold it waits for (None for
-    none), `hold_reason` and `hold_since_us` what is told of that.
+    none), `hold_reason` and `hold_since_us` what is told of that. `parked_reason` and `parked_since_us` tell of the
+    first of the messages about it that are parked; None where none is.
     """
 
     tenant: str
@@ -57,11 +58,16 @@ class Run:
     hold_id: str | None = None
     hold_reason: str = ""
     hold_since_us: int | None = None
+    parked_reason: str = ""
+    parked_since_us: int | None = None
 
     @property
     def held(self) -> bool:
-        """Whether nothing new of it may begin: it is paused, or on hold. A cancel ends what is held, wherever it is."""
-        return self.intent is Intent.PAUSE or (self.intent is Intent.RUN and self.hold_id is not None)
+        """Whether nothing new of it may begin: it is paused, on hold, or waits for a parked message. A cancel ends what
+        is held, wherever it is.
+        """
+        kept = self.hold_id is not None or self.parked_since_us is not None
+        return self.intent is Intent.PAUSE or (self.intent is Intent.RUN and kept)
 
     @property
     def ended(self) -> bool:
@@ -191,3 +197,25 @@ class HistoryNews:
     tenant: str
     process_id: str
     settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingTold:
+    """That a message about a process is parked, or is not any longer: what names it is from `service` to `consumer`."""
+
+    message_id: str
+    tenant: str
+    process_id: str
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    consumer: str
+    parked: bool
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """What people are told of it."""
+        place = f"{self.topic}/{self.partition}@{self.offset}"
+        return f"a message about it is parked: {self.service} could not handle {place} ({self.consumer}): {self.reason}"

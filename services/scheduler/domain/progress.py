@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.scheduler.domain.intents import CANCELED_BY_USER, ON_HOLD, PAUSED_BY_USER
+from services.scheduler.domain.intents import CANCELED_BY_USER, MESSAGE_PARKED, ON_HOLD, PAUSED_BY_USER
 from services.scheduler.domain.model import Report, Run, Task, Trouble
 from services.scheduler.domain.states import PHASE_OF, Intent, ProcessState, TaskState, TriggerRule
 from services.scheduler.domain.transitions import PROCESS, TASK, legal
@@ -116,6 +116,11 @@ def put_off_resend(task: Task, now: int, resend_after: int) -> None:
     task.resend_us = now + resend_after * min(1 << min(task.resends, 10), SLOWEST_RESEND)
 
 
+def leave_resend(task: Task, now: int, resend_after: int) -> None:
+    """Nothing is sent again for now."""
+    task.resend_us = now + resend_after
+
+
 def skip(task: Task) -> None:
     """Ends a task that was never needed."""
     task.state = TaskState.SKIPPED
@@ -149,10 +154,11 @@ def standing_of(run: Run, end: ProcessState | None, first_trouble: Task | None) 
 
 
 def _paused(run: Run) -> Standing:
-    if run.intent is not Intent.PAUSE:
-        return Standing(ProcessState.PAUSED, run.hold_reason, ON_HOLD)
-    both = f"{run.intent_reason}; and {run.hold_reason}" if run.hold_reason else run.intent_reason
-    return Standing(ProcessState.PAUSED, both, PAUSED_BY_USER)
+    """What a person wants comes first, then what an operator has to do something about."""
+    intent = run.intent_reason if run.intent is Intent.PAUSE else ""
+    told = ((intent, PAUSED_BY_USER), (run.parked_reason, MESSAGE_PARKED), (run.hold_reason, ON_HOLD))
+    why = [(reason, condition) for reason, condition in told if reason]
+    return Standing(ProcessState.PAUSED, "; and ".join(reason for reason, _ in why), why[0][1])
 
 
 def _canceling(run: Run, first_trouble: Task | None) -> Standing:

@@ -233,6 +233,7 @@ READERS: dict[str, Callable[[str], Reader]] = {
     "scheduler reports": scheduling.reports,
     "scheduler hosts": scheduling.hosts,
     "scheduler history": scheduling.news,
+    "scheduler parkings": scheduling.parkings,
     "eventsink status": changes,
     "registry sync": registry_sync,
     "experiment sync": experiment_sync,

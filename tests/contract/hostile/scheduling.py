@@ -87,6 +87,28 @@ def hosts(url: str) -> Reader:
     return reader
 
 
+def parkings(url: str) -> Reader:
+    """The scheduler, told of messages that executors have parked."""
+    world = _world(url)
+    for number in (1, 2):
+        world.launch(f"proc-{number}", [planned("env-setup", "ENV_SETUP")])
+    world.settle()
+
+    def sound(number: int) -> event_pb2.Envelope:
+        body = event_pb2.ParkingChanged(
+            process_id=f"proc-{number}", topic="vahana.task.cancel", consumer="cancel", parked=True, reason="failed"
+        )
+        return envelope(f"proc-{number}", 1, "executor", parking_changed=body)
+
+    fields = {"process_id": BAD_NAMES, "topic": BAD_NAMES, "consumer": BAD_NAMES, "partition": 2**31, "offset": 2**63}
+
+    def wrong() -> Iterator[Hostile]:
+        yield from faulty(sound(9), fields)
+        yield Hostile("of somebody else", changed(sound(9), "source", "somebody"), "does not belong here")
+
+    return _scheduler(PROCESS, world, sound, lambda n: _runs(world)[f"proc-{n}"].parked_since_us is not None, wrong)
+
+
 def news(url: str) -> Reader:
     """The scheduler, told of histories."""
     world = _world(url)

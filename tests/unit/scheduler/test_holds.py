@@ -11,7 +11,7 @@ from services.scheduler import walker
 from services.scheduler.domain import progress
 from services.scheduler.domain.explaining import explain
 from services.scheduler.domain.holds import ALL_TENANTS, Hold, same_host, settle
-from services.scheduler.domain.intents import ON_HOLD
+from services.scheduler.domain.intents import MESSAGE_PARKED, ON_HOLD
 from services.scheduler.domain.model import Run, Task, Trouble
 from services.scheduler.domain.states import Intent, ProcessState, TaskState, TaskType, TriggerRule
 from services.scheduler.walker import Node, Tally, Verdict
@@ -28,8 +28,9 @@ def run(**changes: Any) -> Run:
     return replace(made, **changes)
 
 
-def test_the_code_is_the_contracts() -> None:
+def test_the_codes_are_the_contracts() -> None:
     assert state_pb2.ConditionCode.Name(ON_HOLD) == "CONDITION_CODE_ON_HOLD"
+    assert state_pb2.ConditionCode.Name(MESSAGE_PARKED) == "CONDITION_CODE_MESSAGE_PARKED"
 
 
 @pytest.mark.parametrize(
@@ -75,10 +76,10 @@ def test_a_run_stays_with_its_hold_then_takes_the_oldest_then_none() -> None:
 
 
 @pytest.mark.parametrize("intent", list(Intent))
-@pytest.mark.parametrize("hold_id", [None, "hold-1"])
-def test_a_pause_holds_a_hold_holds_and_a_cancel_ends_either(intent: Intent, hold_id: str | None) -> None:
-    held = intent is Intent.PAUSE or (intent is Intent.RUN and hold_id is not None)
-    assert run(intent=intent, hold_id=hold_id).held is held
+@pytest.mark.parametrize("kept", [{}, {"hold_id": "hold-1"}, {"parked_since_us": NOON}])
+def test_a_pause_holds_so_do_a_hold_and_a_parked_message_and_a_cancel_ends_all(intent: Intent, kept: Any) -> None:
+    held = intent is Intent.PAUSE or (intent is Intent.RUN and bool(kept))
+    assert run(intent=intent, **kept).held is held
 
 
 def test_how_a_process_on_hold_stands() -> None:

@@ -42,6 +42,7 @@ class Envelope(_message.Message):
     HISTORY_SETTLED_FIELD_NUMBER: _builtins.int
     HISTORY_WANTED_FIELD_NUMBER: _builtins.int
     HOST_HEALTH_CHANGED_FIELD_NUMBER: _builtins.int
+    PARKING_CHANGED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique; a message sent again has the same id."""
     tenant: _builtins.str
@@ -90,6 +91,10 @@ class Envelope(_message.Message):
     def host_health_changed(self) -> Global___HostHealthChanged:
         """How well a host answers changed."""
 
+    @_builtins.property
+    def parking_changed(self) -> Global___ParkingChanged:
+        """A message about a process is parked, or is not any longer."""
+
     def __init__(
         self,
         *,
@@ -107,12 +112,13 @@ class Envelope(_message.Message):
         history_settled: Global___HistorySettled | None = ...,
         history_wanted: Global___HistoryWanted | None = ...,
         host_health_changed: Global___HostHealthChanged | None = ...,
+        parking_changed: Global___ParkingChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entity_changed", b"entity_changed", "history_settled", b"history_settled", "history_wanted", b"history_wanted", "host_health_changed", b"host_health_changed", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entity_changed", b"entity_changed", "history_settled", b"history_settled", "history_wanted", b"history_wanted", "host_health_changed", b"host_health_changed", "parking_changed", b"parking_changed", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "entity_changed", b"entity_changed", "history_settled", b"history_settled", "history_wanted", b"history_wanted", "host_health_changed", b"host_health_changed", "id", b"id", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "source", b"source", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "entity_changed", b"entity_changed", "history_settled", b"history_settled", "history_wanted", b"history_wanted", "host_health_changed", b"host_health_changed", "id", b"id", "parking_changed", b"parking_changed", "payload", b"payload", "process_intended", b"process_intended", "process_launched", b"process_launched", "source", b"source", "status_changed", b"status_changed", "task_canceled", b"task_canceled", "task_dispatched", b"task_dispatched", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["process_launched", "task_dispatched", "status_changed", "entity_changed", "process_intended", "task_canceled", "history_settled", "history_wanted", "host_health_changed"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["process_launched", "task_dispatched", "status_changed", "entity_changed", "process_intended", "task_canceled", "history_settled", "history_wanted", "host_health_changed", "parking_changed"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -297,6 +303,55 @@ class ProcessIntended(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProcessIntended: _TypeAlias = ProcessIntended  # noqa: Y015
+
+@_typing.final
+class ParkingChanged(_message.Message):
+    """ParkingChanged tells the scheduler that the service it comes from has parked a message about a process, which pauses the
+    process; or that the message is parked no longer, being handled or discarded. Topic, partition, offset and consumer name
+    the message within that service.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    CONSUMER_FIELD_NUMBER: _builtins.int
+    PARKED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.str
+    """The process."""
+    topic: _builtins.str
+    """The topic the message came by."""
+    partition: _builtins.int
+    """The partition."""
+    offset: _builtins.int
+    """The offset within the partition."""
+    consumer: _builtins.str
+    """The consumer that could not handle it."""
+    parked: _builtins.bool
+    """Whether it is parked now."""
+    reason: _builtins.str
+    """Why; empty where it is parked no longer."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        consumer: _builtins.str = ...,
+        parked: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumer", b"consumer", "offset", b"offset", "parked", b"parked", "partition", b"partition", "process_id", b"process_id", "reason", b"reason", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParkingChanged: _TypeAlias = ParkingChanged  # noqa: Y015
 
 @_typing.final
 class TaskCanceled(_message.Message):

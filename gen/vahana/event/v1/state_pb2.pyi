@@ -380,6 +380,8 @@ class _ConditionCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conditi
     """A person paused the process."""
     CONDITION_CODE_ON_HOLD: _ConditionCode.ValueType  # 20
     """A person has put its compute resource, host or tenant on hold."""
+    CONDITION_CODE_MESSAGE_PARKED: _ConditionCode.ValueType  # 21
+    """A service has parked a message about the process: it could not handle it."""
 
 class ConditionCode(_ConditionCode, metaclass=_ConditionCodeEnumTypeWrapper):
     """ConditionCode is the machine-readable cause beside every reason."""
@@ -426,6 +428,8 @@ CONDITION_CODE_PAUSED_BY_USER: ConditionCode.ValueType  # 19
 """A person paused the process."""
 CONDITION_CODE_ON_HOLD: ConditionCode.ValueType  # 20
 """A person has put its compute resource, host or tenant on hold."""
+CONDITION_CODE_MESSAGE_PARKED: ConditionCode.ValueType  # 21
+"""A service has parked a message about the process: it could not handle it."""
 Global___ConditionCode: _TypeAlias = ConditionCode  # noqa: Y015
 
 class _HostHealth:
