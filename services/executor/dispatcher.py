@@ -151,9 +151,12 @@ class Dispatcher:
     def _claim(self, tx: Tx, taken: Taken) -> list[Claim]:
         now = now_us(tx)
         self.renewal.catch_up(tx, now)
-        found = self._seating.orphans(taken, self._served(storage.orphaned(tx, now, _COUNTED)))
+        barred, left = self.barred(), self._served(storage.orphaned(tx, now, _COUNTED))
+        # Nobody goes on where nobody is to begin: these wait for their hosts, and are told so.
+        storage.release(tx, [claim for claim in left if claim.host in barred])
+        found = self._seating.orphans(taken, [claim for claim in left if claim.host not in barred])
         lines = self._served(storage.lines(tx, now, _COUNTED))
-        for queue, count in self._seating.allot(taken, lines, self.barred()).items():
+        for queue, count in self._seating.allot(taken, lines, barred).items():
             found += storage.waiting(tx, queue, now, count)
         later = min((line.first_us for line in lines if line.first_us > now), default=now + SECOND)
         self._look_at = time.monotonic() + min(FALLBACK_SECONDS, (later - now) / SECOND)

@@ -180,6 +180,28 @@ def test_claims_told_of_a_host_that_another_executor_found_well_go_on(db: Databa
     other.hosts._pool.shutdown()
 
 
+def test_what_a_dead_executor_left_at_a_silent_host_waits_for_it_and_is_not_taken_over(
+    db: Database, watched: Watched
+) -> None:
+    dead = Executor(db, "executor-dead")
+    dead.accept(dispatch("left"))
+    (taken,) = dead.take()
+    watched.fall_silent()
+    watched.tend_until(lambda: bool(watched.hosts.barred()))
+    dead.expire()
+    watched.executor.work()
+    watched.tend_until(lambda: watched.executor.claim("left").barred)
+    assert not dead.settle(taken, Done())
+    assert watched.told("left") == [(EXECUTING, False, NONE), (EXECUTING, True, UNREACHABLE)]
+
+    watched.answer, watched.mute = Probed(Answer.REACHED), set()
+    watched.make_due()
+    watched.tend_until(lambda: not watched.executor.claim("left").barred)
+    watched.executor.work()
+    assert watched.told("left")[-1] == (COMPLETED, False, NONE)
+    assert watched.executor.claim("left").epoch == taken.epoch + 1
+
+
 def test_an_attempt_that_waits_for_a_silent_host_says_so_and_when_it_is_tried(watched: Watched) -> None:
     watched.fall_silent()
     watched.executor.accept(dispatch("kept"))
