@@ -90,7 +90,7 @@ class Hosts:
             if each.next_probe_us <= now and each.host in told:
                 self._probe_due(each)
         self._bar(barred)
-        for host in told - barred.keys():
+        for host in sorted(told - barred.keys()):
             self._unbar(host)
         due = min((each.next_probe_us for each in barred.values() if each.next_probe_us > now), default=now + 10**6)
         return min(LOOK_SECONDS, (due - now) / 1_000_000)
@@ -177,7 +177,7 @@ class Hosts:
         while more:
             with self._db.write() as tx:
                 found = host_storage.due(tx, barred, now_us(tx), AT_ONCE)
-                for host in {claim.host for claim in found}:
+                for host in sorted({claim.host for claim in found}):
                     here = [claim for claim in found if claim.host == host]
                     self._ledger.bar(tx, here, barred[host])
             more = len(found) == AT_ONCE

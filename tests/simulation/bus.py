@@ -17,6 +17,8 @@ class Group:
 
     topics: frozenset[str]
     committed: dict[TopicPartition, int] = field(default_factory=dict)
+    reached: dict[TopicPartition, int] = field(default_factory=dict)
+    """The most that was ever committed of what there is: a member that comes late may commit less once more."""
     members: "list[Member]" = field(default_factory=list)
     owners: "dict[TopicPartition, Member]" = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ class SimulatedBus:
             log.clear()
         for group in self.groups.values():
             group.committed.clear()
+            group.reached.clear()
             if self.kernel.dice.random() < 0.5:
                 group.members.clear()
                 group.owners.clear()
@@ -101,7 +104,7 @@ class SimulatedBus:
         keep what they had committed.
         """
         return all(
-            group.committed.get(place, 0) == len(log)
+            len(log) in (group.committed.get(place, 0), group.reached.get(place, 0))
             for group in self.groups.values()
             for place, log in self.records.items()
             if log and place[0] in group.topics
@@ -194,15 +197,23 @@ class Member:
         """
         trouble = self._kernel.boundary("commit offsets", "not committed", "answer lost")
         if trouble != "not committed":
-            ends: dict[TopicPartition, int] = {}
+            last: dict[TopicPartition, Received] = {}
             for message in received:
                 place = (message.topic, message.partition)
-                ends[place] = max(ends.get(place, 0), message.offset + 1)
-            mine = {place: end for place, end in ends.items() if self._group.owners.get(place) is self}
-            self._group.committed.update(mine)
+                if place not in last or last[place].offset < message.offset:
+                    last[place] = message
+            for place, message in last.items():
+                if self._group.owners.get(place) is self:
+                    self._commit_to(place, message)
         if trouble:
             raise Unavailable(f"the broker did not answer: {trouble}")
         self._kernel.boundary("offsets committed")
+
+    def _commit_to(self, place: TopicPartition, message: Received) -> None:
+        group, log, end = self._group, self._bus.records[place], message.offset + 1
+        group.committed[place] = end
+        if end <= len(log) and log[message.offset] is message:
+            group.reached[place] = max(group.reached.get(place, 0), end)
 
     def retain(self, received: Sequence[Received]) -> list[Received]:
         """See bus.api."""

@@ -14,18 +14,21 @@ from services.chassis.bus.topics import (
 )
 from services.chassis.outbox import Outbox
 from services.executor.backoff import Backoff
-from services.executor.claims import Ledger
+from services.executor.claims import Ledger, Verdict
 from services.executor.closing import LOOK_SECONDS, Closing
 from services.executor.consumers import Consumers
 from services.executor.dispatcher import Dispatcher
+from services.executor.domain.claims import Claim
 from services.executor.domain.seats import Sizes
 from services.executor.handlers import Handlers
 from services.executor.histories import Histories
+from services.executor.interrupts import Interrupt
 from services.executor.looking import JobLook
 from services.executor.runner import Runner, World
 from services.executor.schema import metadata
 from services.executor.tasks import TASKS
 from services.executor.watcher import Watcher
+from tests.simulation import breakers
 from tests.simulation.bus import SimulatedBus
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.host import Channels, Files, Host, Jobs
@@ -49,10 +52,14 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
         ledger = Ledger(outbox, backoff, kernel.dice)
         world = World(Channels(hosts), Files(), {task_pb2.JOB_MANAGER_FORK: Jobs(hosts)})
         runner = Runner(db, ledger, world)
+
+        def work(claim: Claim, interrupt: Interrupt) -> tuple[Claim, Verdict]:
+            guard.begins(claim)
+            return runner.run(claim, interrupt)
+
         with pools(kernel, instance):
-            dispatcher = Dispatcher(
-                db, ledger, runner.run, TASKS, holder=holder, sizes=_SIZES, lease_seconds=_LEASE_SECONDS
-            )
+            dispatcher = Dispatcher(db, ledger, work, TASKS, holder=holder, sizes=_SIZES, lease_seconds=_LEASE_SECONDS)
+            guard = breakers.guard(kernel, db, ledger, dispatcher, hosts, _LEASE_SECONDS)
             watcher = Watcher(db, ledger, JobLook(world), holder=holder, backoff=backoff)
         ledger.on_accepted, ledger.on_watched = dispatcher.wake, watcher.wake
         consumers = Consumers(Handlers(db, ledger, dispatcher), Histories(db, outbox))
@@ -64,6 +71,7 @@ def starter(bus: SimulatedBus, db: SimulatedDatabase, hosts: Sequence[Host]) -> 
         consume(bus, instance, EXECUTOR_HISTORY, [HISTORY], consumers.told_of_histories, db, "history")
         relay(bus, instance, outbox, db)
         _work(kernel, instance, dispatcher, watcher)
+        breakers.start(kernel, instance, guard)
         kernel.spawn(instance, "lanes", partial(_look, closing))
 
     return start

@@ -50,20 +50,29 @@ class Host:
     jobs: dict[str, Job] = field(default_factory=dict)
     runs: list[PayloadRun] = field(default_factory=list)
     away_until_us: int = 0
+    mute_until_us: int = 0
+    """Until then whatever is asked of it is answered with silence."""
+    uninvited: list[str] = field(default_factory=list)
+    """Attempts that were begun here by an executor that knew better."""
 
     def __post_init__(self) -> None:
         self._instance = Instance(self.name, lambda _: None, outside=True)
 
-    def operate(self, what: str, effect: Callable[[], T]) -> T:
-        """Do something here over a connection that may break before or after, or fall silent for a while."""
+    def operate(self, what: str, effect: Callable[[], T], patience: float = 30.0) -> T:
+        """Do something here over a connection that may break before or after. Where the host has fallen silent, whoever
+        asks waits for so many seconds at most.
+        """
         kernel = self.kernel
         troubles = ("unreachable", "silent", "answer lost", "disk full", "odd failure", "sent twice")
         trouble = kernel.boundary(f"{self.name}: {what}", *troubles)
         if trouble == "unreachable":
-            self.away_until_us = kernel.now_us + kernel.dice.randrange(10 * SECOND)
+            self.away_until_us = kernel.now_us + kernel.dice.randrange(kernel.dice.choice((10, 30)) * SECOND)
         if trouble == "silent":
-            kernel.sleep(kernel.dice.randrange(30))
-        if trouble == "silent" or kernel.now_us < self.away_until_us:
+            self.mute_until_us = kernel.now_us + kernel.dice.randrange(30 * SECOND)
+        silent = self.mute_until_us - kernel.now_us
+        if silent > 0:
+            kernel.sleep(min(silent / SECOND, patience))
+        if silent > 0 or kernel.now_us < self.away_until_us:
             raise Waiting(Condition.HOST_UNREACHABLE, f"{self.name} does not answer")
         if trouble == "disk full":
             raise Waiting(Condition.DISK_FULL, f"no space left on {self.name}")

@@ -7,10 +7,13 @@ from unittest import mock
 
 import sqlalchemy as sa
 
+from services.chassis.bus.topics import HOST
 from services.chassis.incarnations import Incarnations
 from services.chassis.outbox import Outbox
 from services.executor import storage
+from services.executor.domain import breaker
 from services.executor.domain.claims import Key
+from services.executor.hosts import Hosts
 from services.executor.schema import claim as claim_table
 from services.experiment.storage import history
 from services.scheduler.handlers import Handlers
@@ -96,3 +99,34 @@ def readers_go_on() -> AbstractContextManager[object]:
 def nobody_follows_holds() -> AbstractContextManager[object]:
     """Runs that nothing else touches are not told of holds, nor that one is lifted."""
     return mock.patch.object(Handlers, "follow_holds", return_value=1.0)
+
+
+def nobody_is_kept_away() -> AbstractContextManager[object]:
+    """Workers begin at hosts that do not answer as at any others."""
+    return mock.patch.object(Hosts, "barred", return_value=frozenset())
+
+
+def nobody_is_told_of_hosts() -> AbstractContextManager[object]:
+    """Claims that are due at hosts that do not answer wait there and know nothing of it."""
+    return mock.patch.object(Hosts, "_bar", return_value=None)
+
+
+def probes_close_nothing() -> AbstractContextManager[object]:
+    """A host that answers a probe stays barred."""
+    return mock.patch.object(breaker, "closed", side_effect=lambda before, _now: before)
+
+
+def nobody_is_let_go_on() -> AbstractContextManager[object]:
+    """Who was told of a host that did not answer is not told that it does."""
+    return mock.patch.object(Hosts, "_unbar", return_value=None)
+
+
+def health_is_kept_to_oneself() -> AbstractContextManager[object]:
+    """Schedulers hear nothing of hosts."""
+
+    def add(outbox: Outbox, tx: Any, topic: Any, *message: Any, **more: Any) -> None:
+        if topic is not HOST:
+            real(outbox, tx, topic, *message, **more)
+
+    real = Outbox.add
+    return mock.patch.object(Outbox, "add", add)

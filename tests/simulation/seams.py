@@ -10,10 +10,16 @@ from unittest import mock
 import structlog
 
 from services.chassis import clock, consume, incarnations, relay
-from services.executor import dispatcher, interrupts, roster, watcher, workers
+from services.executor import dispatcher, hosts, interrupts, roster, watcher, workers
+from services.executor.domain import breaker
 from services.experiment.handlers import intents
 from tests.simulation.kernel import SECOND, Instance, Kernel
 from tests.simulation.parts import Pool
+
+_LOOK = 4.0
+"""Hosts are seldom in trouble, and looking is dear; what an executor itself has seen of one wakes it all the same."""
+_HANGING = 1
+"""More turns seldom hang at once where each executor has so few."""
 
 
 @contextmanager
@@ -35,7 +41,8 @@ def seams(kernel: Kernel, complaints: list[str]) -> Iterator[None]:
         (clock, "now_us", now), (intents, "now_us", now),
         (consume, "time", time), (consume, "random", kernel.dice),
         (incarnations, "time", time), (relay, "time", time), (dispatcher, "time", time), (roster, "time", time),
-        (watcher, "time", time), (interrupts, "threading", cuts),
+        (watcher, "time", time), (hosts, "time", time), (hosts, "random", kernel.dice),
+        (hosts, "LOOK_SECONDS", _LOOK), (breaker, "HANGING", _HANGING), (interrupts, "threading", cuts),
     ]  # fmt: skip
     before = structlog.get_config()
     structlog.configure(processors=[keep], wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -58,6 +65,7 @@ def pools(kernel: Kernel, instance: Instance) -> Iterator[None]:
     with (
         mock.patch.object(workers, "ThreadPoolExecutor", pool),
         mock.patch.object(watcher, "ThreadPoolExecutor", pool),
+        mock.patch.object(hosts, "ThreadPoolExecutor", pool),
     ):
         yield
 

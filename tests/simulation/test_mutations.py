@@ -19,6 +19,11 @@ FOUND: dict[Mutation, str] = {
     mutations.no_resends: "is stuck",
     mutations.readers_go_on: "is stuck",
     mutations.nobody_follows_holds: "is stuck",
+    mutations.nobody_is_kept_away: "known not to answer",
+    mutations.nobody_is_told_of_hosts: "is stuck",
+    mutations.probes_close_nothing: "is left barred",
+    mutations.nobody_is_let_go_on: "s to settle",
+    mutations.health_is_kept_to_oneself: "of the health of hosts",
 }
 
 
