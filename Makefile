@@ -85,9 +85,10 @@ lock: ## pin dependencies anew in requirements.lock: hashes, no addresses
 	.run/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --all-extras --no-emit-package vahana pyproject.toml -o requirements.lock
 
-chaos: setup ## kill everything for a quarter of an hour: 5,000 simulated seeds, every fail point, the long storm
+chaos: setup ## 5,000 simulated seeds, every fail point, all end-to-end tests on PostgreSQL, the long storm
 	VAHANA_SEEDS=5000 $(BIN)/pytest -n 2 -q tests/simulation/test_seeds.py
 	$(BIN)/pytest -q tests/chaos/test_failpoints.py
+	VAHANA_TEST_DATABASE=postgresql $(BIN)/pytest -q tests/e2e tests/chaos/test_failpoints.py
 	$(PY) -m tests.chaos
 
 bench: setup ## measure what is promised, against its goals

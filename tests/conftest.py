@@ -1,6 +1,7 @@
 """Servers for tests, started once a session and only when asked for: a real Kafka and a private PostgreSQL."""
 
 import itertools
+import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -102,3 +103,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.db'}"
     return request.getfixturevalue("postgres").database()
+
+
+Store = Callable[[str], str]
+"""Makes a database for a service of this name, and returns its URL."""
+
+
+@pytest.fixture(scope="session")
+def store(request: pytest.FixtureRequest) -> Store | None:
+    """Where meshes under test keep what they know: in files of their own (None), or in PostgreSQL, where the
+    environment says VAHANA_TEST_DATABASE=postgresql.
+    """
+    if os.environ.get("VAHANA_TEST_DATABASE") != "postgresql":
+        return None
+    server = request.getfixturevalue("postgres")
+    return lambda _name: server.database()

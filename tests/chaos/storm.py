@@ -42,8 +42,7 @@ def storm(
     mesh = RunningMesh(directory / "home")
     mesh.environment["VAHANA_BLOCKED_BUDGET_SECONDS"] = "900"
     if postgres is not None:
-        owners = [name for name in SERVICES if name != "gateway"]
-        mesh.environment |= {f"VAHANA_{name.upper()}_DATABASE_URL": postgres.create(name) for name in owners}
+        mesh.keep_in(postgres.create)
     try:
         mesh.ok("up", "--detach", "--free-ports", seconds=180)
         prepare(mesh, directory)

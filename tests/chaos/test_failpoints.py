@@ -11,6 +11,7 @@ import pytest
 from services.chassis.failpoints import POINTS
 from tests.chaos.understudy import Understudies, understudies
 from tests.chaos.users import Scientist, wait_for_all
+from tests.conftest import Store
 from tests.e2e.conftest import RunningMesh
 from tests.e2e.history import check_complete
 from tests.e2e.probe import prepare
@@ -46,10 +47,12 @@ _SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
+def mesh(tmp_path_factory: pytest.TempPathFactory, store: Store | None) -> Iterator[RunningMesh]:
     """A mesh of its own: nobody starts its services again."""
     directory = tmp_path_factory.mktemp("failpoints")
     running = RunningMesh(directory / "home")
+    if store is not None:
+        running.keep_in(store)
     try:
         running.ok("up", "--detach", "--free-ports", seconds=180)
         prepare(running, directory)

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Store
 from vahana.profile.v1 import identity_pb2
 from vahana_client.connection import Connection
 from vahana_client.home import Home
 from vahana_client.mesh.health import serving
+from vahana_client.mesh.ports import SERVICES
 from vahana_client.mesh.record import MeshRecord
 
 EXAMPLE = Path(__file__).parents[2] / "examples/bowtie2"
@@ -30,6 +32,11 @@ class RunningMesh:
         self.home = Home(home)
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("VAHANA_")}
         self.environment = {**inherited, **_CALM, "VAHANA_HOME": str(home)}
+
+    def keep_in(self, database: Callable[[str], str]) -> None:
+        """Have each service keep what it knows in the database made for its name, and not in a file."""
+        owners = [name for name in SERVICES if name != "gateway"]
+        self.environment |= {f"VAHANA_{name.upper()}_DATABASE_URL": database(name) for name in owners}
 
     def vahana(self, *words: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs a command line to its end, whatever its exit code."""
@@ -95,9 +102,11 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 @pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
+def mesh(tmp_path_factory: pytest.TempPathFactory, store: Store | None) -> Iterator[RunningMesh]:
     """A mesh that is up, with the compute resource `local`; taken down after the last test."""
     running = RunningMesh(tmp_path_factory.mktemp("mesh") / "home")
+    if store is not None:
+        running.keep_in(store)
     try:
         running.ok("up", "--detach", "--free-ports", seconds=180)
         yield running

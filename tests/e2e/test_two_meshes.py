@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Store
 from tests.e2e.conftest import RunningMesh
 from tests.e2e.history import check_complete
 from tests.e2e.probe import Probe, prepare
@@ -13,8 +14,10 @@ from vahana_client.mesh.health import serving
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Iterator[RunningMesh]:
+def other(tmp_path: Path, store: Store | None) -> Iterator[RunningMesh]:
     running = RunningMesh(tmp_path / "other")
+    if store is not None:
+        running.keep_in(store)
     try:
         running.ok("up", "--detach", "--free-ports", seconds=180)
         yield running
