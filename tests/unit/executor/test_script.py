@@ -157,7 +157,8 @@ def test_nothing_of_a_look_at_a_scratch_location_stays_when_it_is_ended(
     slow.chmod(0o755)
     wanted = tmp_path / "new" / "scratch"
     process = subprocess.Popen(
-        [shell, "-c", scripts.remote("check_scratch"), "marker", str(wanted)],
+        # Under nohup it is ignored, and what a shell finds ignored no trap of it takes.
+        ["env", f"--default-signal={number.name}", shell, "-c", scripts.remote("check_scratch"), "marker", str(wanted)],
         env={"PATH": f"{slow.parent}:/usr/bin:/bin"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
