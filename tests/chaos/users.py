@@ -14,7 +14,9 @@ from vahana_client.connection import Connection
 
 T = TypeVar("T")
 _AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-_PATIENCE_SECONDS = 180.0
+_PATIENCE_SECONDS = 900.0
+"""Longer than the longest storm: while services are killed as fast as they start, few calls find all they need."""
+_SETTLED_SECONDS = 180.0
 
 
 def insisting(call: Callable[[], T]) -> T:
@@ -54,7 +56,7 @@ class Scientist:
     def settled_history(self) -> experiment_pb2.ProcessHistory:
         """What is known of its history once that is settled; or, where that never comes, what is missing then."""
         request = experiment_pb2.CheckHistoryRequest(experiment_id=self.probe.id)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _SETTLED_SECONDS
         while True:
             (found,) = insisting(lambda: self._connection.experiments.CheckHistory(request, timeout=10)).histories
             if found.HasField("settle_time") or time.monotonic() > deadline:
