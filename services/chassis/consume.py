@@ -22,6 +22,8 @@ from services.chassis.parked import LONGEST_KEY, LONGEST_REASON, Parked
 from vahana.event.v1 import event_pb2
 
 FAILURES_TO_PARK = 3
+DEATHS_TO_PARK = 10
+"""Of processes that had a message alone in hand: where many are killed, three is what happens to any message."""
 POLL_SECONDS = 1.0
 COMMIT_SECONDS = 0.1
 """Offsets are committed this long after the first effect they cover at the latest,"""
@@ -54,7 +56,7 @@ class ConsumerLoop:
     """One member of a consumer group, run by one thread.
 
     A batch is handled whole. When that fails for another reason than an outage its messages are handled one by one, and
-    one that fails three times is parked: a bad message never stops the others. So is one that ended three processes,
+    one that fails three times is parked: a bad message never stops the others. So is one that ended ten processes,
     as deaths tells. The batch at hand is always finished before the bus is asked for more, and committed soon, with
     others or when its partitions are given up.
     """
@@ -176,9 +178,9 @@ class ConsumerLoop:
             work.take_care(self._care(work.pending))
         if work.failures == FAILURES_TO_PARK:
             self._park(first, f"failed {FAILURES_TO_PARK} times; the last: {work.error}")
-        elif work.care is Care.EACH and self._deaths.count(first) > FAILURES_TO_PARK:
+        elif work.care is Care.EACH and self._deaths.count(first) > DEATHS_TO_PARK:
             last = work.error or "the process died"
-            self._park(first, f"failed or ended the process {FAILURES_TO_PARK} times; the last: {last}")
+            self._park(first, f"failed or ended the process {DEATHS_TO_PARK} times; the last: {last}")
         elif not self._took_effect(work):
             return
         work.advance()

@@ -111,7 +111,9 @@ def _contents(mesh: RunningMesh) -> list[tuple[Path, bytes]]:
     paths = [path for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
     kept = [path for path in paths if path.relative_to(home).parts[0] not in KEPT]
     names = {path.name for path in kept}
-    assert {"profile.db", "registry.db", "experiment.db", "profile.log", "gateway.log"} <= names
+    assert {"profile.log", "gateway.log"} <= names
+    if "VAHANA_PROFILE_DATABASE_URL" not in mesh.environment:
+        assert {"profile.db", "registry.db", "experiment.db"} <= names
     assert any(path.suffix == ".log" and "vahana.status" in str(path.parent) for path in kept), "no Kafka segment"
     return [(path, _read(path)) for path in kept]
 

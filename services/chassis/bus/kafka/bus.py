@@ -60,6 +60,7 @@ class KafkaBus:
             if missing:
                 self._create(admin, missing)
         except ck.KafkaException as error:
+            self._admin = None
             raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
 
     def topic_ids(self, topics: Collection[str]) -> Mapping[str, str]:
@@ -72,6 +73,7 @@ class KafkaBus:
                 with contextlib.suppress(_UnknownTopic):
                     found[name.removeprefix(self._prefix)] = _described(future)
         except ck.KafkaException as error:
+            self._admin = None
             raise Unavailable(f"Kafka does not answer: {error.args[0]}") from error
         return found
 
@@ -80,9 +82,11 @@ class KafkaBus:
         self._admin = None
 
     def _administration(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = AdminClient(self._common)
-        return self._admin
+        # Anew after a failure: one that had lost its broker was seen to find it no more, for minutes, while others did.
+        admin = self._admin
+        if admin is None:
+            admin = self._admin = AdminClient(self._common)
+        return admin
 
     def _create(self, admin: AdminClient, topics: Sequence[Topic]) -> None:
         config = {"retention.ms": str(RETENTION_MS)}
