@@ -79,17 +79,18 @@ def upsert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
 
 @lru_cache(maxsize=256)
 def _inserting_new(table: sa.Table, dialect: str) -> sa.Executable:
-    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return inserting(table, dialect).on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
 @lru_cache(maxsize=256)
 def _upserting(table: sa.Table, dialect: str) -> sa.Insert:
-    insert, key = _insert(table, dialect), table.primary_key.columns
+    insert, key = inserting(table, dialect), table.primary_key.columns
     others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in key}
     return insert.on_conflict_do_update(index_elements=list(key), set_=others)
 
 
-def _insert(table: sa.Table, dialect: str) -> "postgresql.Insert | sqlite.Insert":
+def inserting(table: sa.Table, dialect: str) -> "postgresql.Insert | sqlite.Insert":
+    """An insert of the dialect's own, which can say what happens where a key is taken."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 

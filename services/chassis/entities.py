@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.chassis import changes, clock
 from services.chassis.bus.topics import SYNC
 from services.chassis.changes import OWNERS, Key, key_of, kinds_of
-from services.chassis.db import Tx
+from services.chassis.db import Tx, inserting
 from services.chassis.outbox import Outbox
 from vahana.event.v1.sync_pb2 import EntityChanged
 
@@ -125,7 +124,7 @@ class Entities:
                 newest[key] = row
         if not newest:
             return 0
-        insert = _insert(tx, self._table)
+        insert = inserting(self._table, tx.dialect.name)
         kept = {name: insert.excluded[name] for name in ("parent", "version", "deleted", "content")}
         upsert = insert.on_conflict_do_update(
             index_elements=list(self._table.primary_key),
@@ -140,7 +139,9 @@ class Entities:
     def advance(self, tx: Tx, owner: str) -> int:
         """Raise the owner's version and return it: what has a lower one is committed, what comes gets a higher one."""
         version, now = self._owners.c.version, clock.now_us()
-        insert = _insert(tx, self._owners).values(owner=owner, version=now, snapshot_us=None, snapshot_version=0)
+        insert = inserting(self._owners, tx.dialect.name).values(
+            owner=owner, version=now, snapshot_us=None, snapshot_version=0
+        )
         raised = insert.on_conflict_do_update(
             index_elements=[self._owners.c.owner], set_={"version": sa.case((version < now, now), else_=version + 1)}
         )
@@ -149,7 +150,9 @@ class Entities:
 
     def saw(self, tx: Tx, owner: str, version: int) -> None:
         """Record that a change of that version was heard of; one lower than before changes nothing."""
-        insert = _insert(tx, self._owners).values(owner=owner, version=version, snapshot_us=None, snapshot_version=0)
+        insert = inserting(self._owners, tx.dialect.name).values(
+            owner=owner, version=version, snapshot_us=None, snapshot_version=0
+        )
         higher = insert.on_conflict_do_update(
             index_elements=[self._owners.c.owner],
             set_={"version": insert.excluded.version},
@@ -212,7 +215,3 @@ class Entities:
                 if size >= LARGEST_PAGE:
                     break
         return found
-
-
-def _insert(tx: Tx, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)

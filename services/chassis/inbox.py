@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.chassis import clock
-from services.chassis.db import Tx
+from services.chassis.db import Tx, insert_new
 
 
 class Inbox:
@@ -18,14 +17,10 @@ class Inbox:
 
     def admit(self, tx: Tx, ids: Sequence[str]) -> set[str]:
         """Return those ids that were not seen before, and record them with this transaction."""
-        if not ids:
-            return set()
-        insert = postgresql.insert(self._table) if tx.dialect.name == "postgresql" else sqlite.insert(self._table)
-        statement = insert.on_conflict_do_nothing().returning(self._table.c.id)
         now = clock.now_us()
         # In one order everywhere: two consumers with the same messages wait for one another and never deadlock.
         rows = [{"id": id_, "seen_us": now} for id_ in sorted(set(ids))]
-        return set(tx.execute(statement, rows).scalars())
+        return {row.id for row in insert_new(tx, self._table, rows)}
 
     def purge(self, tx: Tx, before_us: int) -> int:
         """Forget ids seen before a time; return how many."""
